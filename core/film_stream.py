@@ -23,7 +23,7 @@ from core.errors import BadData, UserError
 
 _FEWEST = 100  # films from which a worker process is worth its start-up of some seconds
 _BATCHES_AHEAD = 4
-_ENDED = "Reading this file ended the reader's process. Export the film again."
+_ENDED = "Reading this file crashed the reading process. Export the film again."
 
 Item = TypeVar("Item")
 Value = TypeVar("Value")

@@ -175,8 +175,8 @@ def _judged(views: Heat) -> tuple[Heat, str]:
     needed = _AGREE if cv2.connectedComponents(lungs.astype(np.uint8))[0] > 2 else _AGREE_JOINED
     if agreement < needed:
         return heat, (
-            f"seen mirrored or smaller, the outline becomes another one (they agree by {agreement:.0%}, those of lungs "
-            f"by {needed:.0%} or more)"
+            f"the outline changes if the film is mirrored or made smaller (overlap {agreement:.0%}; lungs reach "
+            f"{needed:.0%} or more)"
         )
     return heat, ""
 

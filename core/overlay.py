@@ -112,7 +112,7 @@ def absence(explanation: Explanation) -> str | None:
     if explanation.peak == 0:
         return "The map is zero everywhere, so no heat is drawn."
     if not explanation.signed and explanation.heat.max() <= 0:
-        return "Nothing in the map speaks for the finding, so no heat is drawn."
+        return "Nothing in the map supports the finding, so no heat is drawn."
     return None
 
 

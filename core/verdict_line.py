@@ -134,7 +134,7 @@ def _looks(location: HeatLocation, of_other: str) -> str:
         return f"The map for {of_other} shows nothing." if of_other else "The map shows nothing."
     looks = f"For {of_other} it looks" if of_other else "Looks"
     if location.even:
-        return f"{looks} everywhere alike."
+        return f"{looks} everywhere equally."
     at = "most at" if location.share < _MOST else "at"
     if location.mark:
         return f"{looks} {at} {location.place}, where {location.mark} is burnt in."

@@ -49,7 +49,7 @@ def about(radiograph: Radiograph, *, veiled: bool = False) -> None:
 
     veiled: whether `veil` has already drawn the checks that withhold the answer.
     """
-    draw.section("The film", "Drawn phantom" if radiograph.drawn else "")
+    draw.section("Film", "Drawn phantom" if radiograph.drawn else "")
     with st.skeleton(height=90):
         checks = film_properties.quality(radiograph, session().cleaning(radiograph.key))
     draw.checks(
@@ -186,7 +186,7 @@ def _settle(radiograph: Radiograph, check: Check, *, at: str = "film", but: Sequ
         label,
         key=f"settle {check.name} {radiograph.key} {at}",
         icon=":material/build:",
-        help="On screen and for the model; the stored film stays as it is.",
+        help="On screen and for the model; the stored film stays unchanged.",
         on_click=partial(session().clean, radiograph.key, **wanted),
     )
 
@@ -199,11 +199,11 @@ def _window(radiograph: Radiograph, chosen: str) -> None:
         DATA: "Black and white from the data" if radiograph.linear is None else "No lookup table",
         FULL: "All values",
     }
-    own = {} if chosen in offered else {chosen: f"By hand: {chosen}"}
+    own = {} if chosen in offered else {chosen: f"Manual: {chosen}"}
     _menu("Window", "window", radiograph, chosen, offered | own)
     by_hand = "" if chosen in offered else chosen
     st.text_input(
-        "Window by hand",
+        "Manual window",
         **widget(f"window by hand {radiograph.key}", by_hand, partial(_set_window, radiograph)),
         placeholder="centre/width, as in 2048/4096",
         help="In the file's own units, as in WindowCenter and WindowWidth.",

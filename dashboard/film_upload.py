@@ -239,7 +239,7 @@ def _read_labels(data: bytes, name: str) -> None:
         here.problems.append(str(error))
         return
     labelled = labels.use(here, table)
-    st.toast(f"{draw.plain(name)}: {len(table)} labels, {labelled} for open films. The others wait for their films.")
+    st.toast(f"{draw.plain(name)}: {len(table)} labels, {labelled} for open films. The others apply once opened.")
 
 
 def _read(data: bytes, name: str, frame: int | None = None) -> Radiograph | None:

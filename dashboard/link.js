@@ -4,7 +4,7 @@ const IDLE = "Link";
 export default function ({ parentElement }) {
   const button = parentElement.querySelector("button");
   button.textContent = IDLE;
-  button.title = "Copy the address of this view. It holds no film and no name: the other person adds the same file.";
+  button.title = "Copy the address of this view. It contains neither the film nor its name: the recipient adds the same file.";
   button.onclick = async () => {
     window.lightboxAddress?.write();
     try {

@@ -70,7 +70,7 @@ def _bring(card: Checkpoint) -> None:
         ("Network", inspected.title),
         *([("Recognised as", inspected.layout)] if inspected.layout != inspected.title else []),
         ("Outputs", str(inspected.outputs)),
-        ("Findings", ", ".join(map(words, inspected.findings)) + ("" if inspected.named else " (names made up)")),
+        ("Findings", ", ".join(map(words, inspected.findings)) + ("" if inspected.named else " (placeholder names)")),
         ("Input", f"{inspected.input.size} px, {inspected.channels} channel{'s' if inspected.channels > 1 else ''}"),
         ("SHA-256", f"{inspected.sha256[:16]}…"),
     ]
@@ -105,7 +105,7 @@ def _measure(card: Checkpoint) -> None:
     rows = [[words(label), *(str(pairs[label, answer]) for answer in given)] for label in (_NORMAL, _OPACITY)]
     test = card.metrics.test
     real = f"On the test films of its card: macro AUC {estimate_text(test.macro_auc)}. " if test else ""
-    strange = "Drawn chests are strange to a model trained on patients: these few are an exercise, no claim."
+    strange = "Drawn chests are unfamiliar to a model trained on patients: an exercise, not evidence."
     head = ["Truth ↓ answer →", *map(words, given)]
     st.html(markup.table(head, rows, caption=f"{real}{strange}", label="Confusion matrix"))
     _same("Compare → Over many films, or Cohort", f"python -m core evaluate films.csv --checkpoint {card.name}")
@@ -125,9 +125,9 @@ def _mistake(card: Checkpoint) -> None:
         source = source_line(card, one.prediction, map_.finding)
         viewer(one.film, [map_], key="story mistake", height=_HEIGHT, source=source, compact=True)
     with beside:
-        draw.section("What it says", card.name)
+        draw.section("Probabilities", card.name)
         draw.probabilities(one.prediction, card, explained=map_.finding)
-        draw.section("How far to trust it", "quick checks")
+        draw.section("Four verdicts", "quick checks")
         note = st.empty()
         judged = verdict_requests.trust(card, one.film, map_, Cleaning(), one.prediction)
         draw.verdicts(judged.result(progress.reporter(note, "Verdicts")))
@@ -245,5 +245,5 @@ def _mistakes(card: Checkpoint, wrong: Sequence[StoryAnswer], one: StoryAnswer) 
 
 def _same(place: str, command: str) -> None:
     """The page and command that do the same with your own weights and films."""
-    st.html(markup.paragraph(f"With your own: {place}. Or on the command line:", quiet=True))
+    st.html(markup.paragraph(f"With your own data: {place}. On the command line:", quiet=True))
     st.code(command, language=None, wrap_lines=True)

@@ -40,7 +40,7 @@ def menu(chosen: MapView) -> None:
     map_, here = chosen.answered, session()
     with st.popover("Save", icon=":material/download:", type="tertiary", key="save"):
         if map_ is None:
-            st.caption("Ready once the map is.")
+            st.caption("Available once the map is ready.")
             return
         st.toggle("De-identify", **BoundField("deidentified").widget(), help=_DEIDENTIFIED)
         if here.deidentified:
@@ -55,7 +55,7 @@ def menu(chosen: MapView) -> None:
                 "npz",
                 "The raw values with their position on the film, method, finding and model (NumPy .npz)",
             ),
-            ("Report (PDF)", _pdf, "pdf", "A page for a person without training, then all details"),
+            ("Report (PDF)", _pdf, "pdf", "One page in plain language, then all details"),
             ("Report (web page)", _html, "html", "The same as one file that opens offline"),
             ("Figure", _figure, "zip", "Film and map for a paper: vector PDF, PNG at 300 dpi, text of the caption"),
         ):

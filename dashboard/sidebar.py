@@ -57,7 +57,9 @@ def strip(checkpoint: Checkpoint | None) -> None:
         st.button("Clear", type="tertiary", help="Remove all films from memory", on_click=here.clear)
     film_strip(checkpoint)
     step = "J and K: next and previous film. " if len(here.radiographs) > 1 else ""
-    st.caption(f"{step}In memory until Clear, or {kept_sessions.MINUTES} minutes after you close the tab. In no file.")
+    st.caption(
+        f"{step}In memory until Clear, or {kept_sessions.MINUTES} minutes after you close the tab. Not in a file."
+    )
 
 
 def undo() -> None:

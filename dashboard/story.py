@@ -162,21 +162,21 @@ def _lungs_only(film: MaskedFilms, twins: list[_Twin]) -> None:
 def _meaning(film: MaskedFilms, twins: list[_Twin]) -> None:
     blind = [twin for twin in twins if twin.still(twin.lungs_out)]
     if len(blind) == 1:
-        text = f"{blind[0].who} keeps its answer without a lung to look at: it does not need the lungs to say so."
+        text = f"{blind[0].who} keeps its answer without a lung to look at: it does not need the lungs for it."
         if blind[0].still(blind[0].lungs_only):
-            text += " It says the same of the lungs alone: nothing that was painted over mattered."
+            text += " It gives the same answer for the lungs alone: nothing that was blacked out mattered."
     elif blind:
         text = "Both keep their answer without a lung to look at: on this film neither reason is in the lungs alone."
     else:
         text = "Neither keeps its answer without the lungs."
-    text += " The probability did not show that. The map hinted at it. Taking the evidence away settled it."
+    text += " The probability did not show that. The map hinted at it. Removing the evidence proved it."
     st.html(markup.paragraph(text))
     rows = [
         [twin.who, *(estimate_text(each.macro_auc if each else None) for each in _figures(twin.card))] for twin in twins
     ]
     head = ["Macro AUC on test films", "whole", "lungs blacked out", "lungs only"]
     caption = (
-        "One film proves nothing about a model; these are all test films (0.5 is chance). A black hole is strange to "
+        "One film proves nothing about a model; these are all test films (0.5 is chance). Black areas are new to "
         "both: seven drawn chests that both twins call covid became normal for the plain twin once lungs or rest were "
         "black."
     )
@@ -213,7 +213,7 @@ def _who_answers(twins: list[_Twin], painted: str) -> str:
         elif top == twin.finding:
             sentences.append(f"{twin.who} is no longer sure ({figures}).")
         else:
-            sentences.append(f"{twin.who} gives up its answer ({figures}; most likely {words(top)}).")
+            sentences.append(f"{twin.who} changes its answer ({figures}; most likely {words(top)}).")
     return " ".join(sentences)
 
 

@@ -39,7 +39,7 @@ from core.models import library
 from core.models.classifier import load
 from core.types import Cleaning
 
-VERDICT = "What it says"  # title of the section that shows the probabilities
+VERDICT = "Probabilities"  # title of the section that shows the probabilities
 PATIENCE = 600.0  # s for one verdict
 _BOUNDARY = "lightbox-load"
 _SIDE = 512  # px, of a drawn film

@@ -41,7 +41,7 @@ def test_films_come_in_their_order_and_bad_ones_with_a_reason(workers: int) -> N
 def test_a_film_that_ends_its_reader_costs_no_other() -> None:
     films = list(film_stream(["a", "ends its process", "b", "c"], _read, workers=1, ahead=4))
 
-    assert [film.error[:33] for film in films] == ["", "Reading this file ended the reade", "", ""]
+    assert [film.error[:33] for film in films] == ["", "Reading this file crashed the rea", "", ""]
     assert [film.value and film.value[0] for film in films] == ["A", None, "B", "C"]
 
 

@@ -159,7 +159,7 @@ def test_a_common_scale_makes_a_weaker_map_fainter() -> None:
         (0.0, False, "zero everywhere"),
         (np.nan, False, "not numbers"),
         (np.inf, True, "not numbers"),
-        (-1.0, False, "speaks for"),
+        (-1.0, False, "supports the finding"),
     ],
 )
 def test_a_map_without_heat_leaves_the_film_bare_and_says_why(value: float, signed: bool, sentence: str) -> None:

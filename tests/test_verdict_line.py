@@ -147,7 +147,7 @@ def test_a_map_of_another_finding_is_named_and_a_baseline_explains_nothing() -> 
     ("location", "sentence"),
     [
         (HeatLocation(), "The map shows nothing."),
-        (replace(LEFT, even=True), "Looks everywhere alike."),
+        (replace(LEFT, even=True), "Looks everywhere equally."),
         (replace(LEFT, places=(("the left middle lung", 0.3),)), "Looks most at the left middle lung."),
         (
             replace(LEFT, outside=frozenset({"the left middle lung"})),

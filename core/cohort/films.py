@@ -62,7 +62,7 @@ def films_of(given: str, *, split: str | None = None) -> CohortInput:
     if _is_table(path):
         return _of_table(path, split)
     if split:
-        raise BadData(f"--split is {split!r}, but {given} is no table and has no splits. Leave it out.")
+        raise BadData(f"--split is {split!r}, but {given} is not a table and has no splits. Leave it out.")
     if glob.has_magic(given) and not path.exists():
         return _of_glob(given)
     if not path.exists():

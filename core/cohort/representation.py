@@ -71,7 +71,7 @@ def compared_maps(
         numbers, features = represented(table, selection, list(values), each)
         if len(numbers) < _FEWEST:
             raise BadSetting(
-                f"A map needs {_FEWEST} films with a {column}; here are {len(numbers)}. Choose more films."
+                f"A map needs {_FEWEST} films with a {column}; there are {len(numbers)}. Choose more films."
             )
         laid_out = projection(features, name)
         purity, chance = neighbour_purity(laid_out.points, np.array([str(values[number]) for number in numbers]))

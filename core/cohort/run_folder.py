@@ -47,9 +47,7 @@ class RunFolder:
             file = open(self.path / "lock", "a+", encoding="utf-8")  # noqa: SIM115
         with file:
             if not _locked(file):
-                raise BadData(
-                    f"{self.path} is being worked on by {self._holder()}. Wait for it, or choose another --out."
-                )
+                raise BadData(f"{self.path} is in use by {self._holder()}. Wait for it, or choose another --out.")
             with _written_to(self.path):
                 file.truncate(0)
                 file.write(json.dumps({"pid": os.getpid(), "host": socket.gethostname()}))

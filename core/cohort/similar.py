@@ -145,7 +145,7 @@ def _cosines(
     for films, block in table.feature_blocks(checkpoint, stage=stage):
         if block.shape[1] != len(query):
             raise BadData(
-                f"The run's features of {checkpoint} are {block.shape[1]} numbers, this model's are {len(query)}. "
+                f"The run's features of {checkpoint} are {block.shape[1]} numbers, those of this model {len(query)}. "
                 "Run the films again with this model."
             )
         numbers.append(films)

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from core.layers.atlases import Atlas
 
 
-@command("atlas", short_help="What every unit of a network responds to.")
+@command("atlas", short_help="Describe what every unit of a network responds to.")
 @options.one_model
 @click.option(
     "--data",

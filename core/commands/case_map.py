@@ -26,7 +26,7 @@ def case_map(run: Path, rows: RowChoice, projection: str, column: str, limit: in
     stages, of the same network with random weights (before training) and by raw pixels, as far as the run holds them.
 
     Trustworthiness: whether neighbours on the map are neighbours in the features (1 is best). Purity: the share of each
-    film's ten nearest on the map that share its label, beside what chance gives. A run holds earlier stages and the
+    film's ten nearest on the map that share its label, next to the share by chance. A run holds earlier stages and the
     untrained network if it was made with --earlier-stages and --untrained.
 
     \b

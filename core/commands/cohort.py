@@ -41,12 +41,12 @@ if TYPE_CHECKING:
 )
 @click.option("--split", metavar="NAME", help="Only films of this split of a table.  [default: all]")
 @click.option("--checks/--no-checks", default=True, show_default=True, help="Run the film checks.")
-@click.option("--lungs/--no-lungs", default=True, show_default=True, help="Find the lungs, for the heat's place.")
+@click.option("--lungs/--no-lungs", default=True, show_default=True, help="Find the lungs, to locate the heat.")
 @click.option("--maps/--no-maps", default=True, show_default=True, help="Store the maps, in float16.")
 @click.option("--features/--no-features", default=True, show_default=True, help="Store the features of the last stage.")
 @click.option("--earlier-stages", is_flag=True, help="Also store the features of the stages before the last.")
 @click.option("--untrained", is_flag=True, help="Also store the features of the same networks with random weights.")
-@click.option("--thumbnails/--no-thumbnails", default=True, show_default=True, help="Store films of 128 px.")
+@click.option("--thumbnails/--no-thumbnails", default=True, show_default=True, help="Store thumbnails of 128 px.")
 @click.option(
     "--workers",
     type=click.IntRange(0),

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from core.cohort.drift import Drift
 
 
-@command("drift", short_help="Compare two runs: what differs, and which films are unlike.")
+@command("drift", short_help="Compare two runs: what differs, and in which films most.")
 @click.argument("first", metavar="RUN", type=click.Path(path_type=Path))
 @click.argument("second", metavar="RUN", type=click.Path(path_type=Path))
 @rows_of_run
@@ -28,7 +28,7 @@ def drift(
 
     Each column that both runs have is tested (numbers by Kolmogorov-Smirnov, shares by Fisher's exact test; p corrected
     for their number by Benjamini and Hochberg), one film per patient. A classifier then tries to tell the runs apart by
-    the model's features: 0.5 is chance. The films of the second run that it tells apart most surely are listed.
+    the model's features: 0.5 is chance. The films of the second run that are easiest to tell apart are listed.
 
     \b
     Examples:
@@ -72,7 +72,7 @@ def _print(result: "Drift") -> None:
     from core.estimate import estimate_text
 
     click.echo(f"{result.films[0]} films against {result.films[1]}, one per patient.")
-    click.echo(f"Telling them apart by the model's features: AUC {estimate_text(result.separation)}; 0.50 is chance.\n")
+    click.echo(f"Separability by the model's features: AUC {estimate_text(result.separation)}; 0.50 is chance.\n")
     click.echo(f"{'':32}  {'first':>9}  {'second':>9}  {'distance':>8}  {'p':>8}")
     for test in result.tests:
         values = (f"{value:9.0%}" if test.is_share else f"{value:9.3g}" for value in (test.first, test.second))

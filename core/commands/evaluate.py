@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 @click.option(
     "--lesions",
     metavar="NAME,...",
-    help="Methods to compare on lesions (masks in the table, or boxes.csv beside it), or `all` that take one pass.",
+    help="Methods to compare on lesions (masks in the table, or boxes.csv beside it), or `all` with one pass.",
 )
 @click.option(
     "--into-card", is_flag=True, help="Store the figures of --lesions in the model's card, for the page Models."

@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     "--strange",
     type=click.Path(exists=True, path_type=Path),
     metavar="FOLDER",
-    help="Pictures that are no upright frontal chest, to measure how often they are refused.",
+    help="Pictures that are not upright frontal chests, to measure how often they are refused.",
 )
 @options.one_model
 @options.limit(1200)

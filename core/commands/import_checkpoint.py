@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 _WIDE = 96  # characters
 
 
-@command("import", short_help="Import a checkpoint that others trained.")
+@command("import", short_help="Import a checkpoint trained elsewhere.")
 @click.argument("path", metavar="FILE", type=click.Path(path_type=Path))
 @click.option("--name", metavar="NAME", help="Save it under this name; without it, the file is only inspected.")
 @click.option(
@@ -64,7 +64,7 @@ def import_checkpoint(
     examples: Path | None,
     as_json: bool,
 ) -> None:
-    """Inspect a checkpoint that somebody else trained, and save it with --name.
+    """Inspect a checkpoint trained elsewhere, and save it with --name.
 
     FILE is .safetensors, or a .pt, .pth or .ckpt file of torch.save that holds a state_dict, plain or as training
     programs store it. No code in it is run: a file that contains code is refused, and the message names that code. The

@@ -22,9 +22,7 @@ if TYPE_CHECKING:
 @options.one_model
 @options.stage("Stage of the unit.")
 @click.option("--channel", required=True, type=int, metavar="N", help="Channel number, from 0.")
-@click.option(
-    "--film", metavar="FILE", help="Film to compute its activation on, and to trace it back to the pixels of."
-)
+@click.option("--film", metavar="FILE", help="Film on which to compute its activation and trace it back to pixels.")
 @options.atlas("Atlas that describes the units.  [default: your own for these weights, else that of drawn chests]")
 @click.option(
     "--prior",

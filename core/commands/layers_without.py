@@ -131,7 +131,7 @@ def _switched(
     from core.layers.unit_ablation import UnitSwitches, top_units
 
     if (units is None and top is None and not outside) or (units is not None and not units.strip(" ,;")):
-        raise BadSetting('No units are named. Give --units "3, 7, 10-19", --top 20, or --outside.')
+        raise BadSetting('No units were given. Use --units "3, 7, 10-19", --top 20, or --outside.')
     if units is not None and top is not None:
         raise BadSetting("Give either --units or --top.")
     with classifier.alone() as network:

@@ -179,9 +179,9 @@ def cleaning(command: Command) -> Command:
         type=click.Choice(["0", "90", "180", "270"]),
         default="0",
         show_default=True,
-        help="Rotate to the left (counter-clockwise) by so many degrees, for a film stored on its side or upside-down.",
+        help="Rotate to the left (counter-clockwise) by these degrees, for a film stored on its side or upside-down.",
     )
-    @click.option("--mirror", is_flag=True, help="Mirror left to right (before any turn), for a film stored so.")
+    @click.option("--mirror", is_flag=True, help="Mirror left to right (before any turn), for a film stored mirrored.")
     @click.option(
         "--window",
         default="",
@@ -238,7 +238,7 @@ def classifier(name: str | None, folder: Path | None) -> "Classifier":
     from core.models.ensemble import JOIN
 
     if name and JOIN in name:
-        raise BadSetting(f"{name} is an ensemble, which predict, evaluate and explain take. Name one model here.")
+        raise BadSetting(f"{name} is an ensemble, which only predict, evaluate and explain accept. Give one model.")
     return load(name or first(folder), folder)
 
 

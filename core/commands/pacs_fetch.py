@@ -23,7 +23,7 @@ from core.errors import BadData
 def fetch(server: str, study: str, out: Path, as_json: bool) -> None:
     """Writes each picture of the study STUDY (its Study Instance UID) to DIR/UID.dcm.
 
-    The files hold all that the PACS has, including patients' names. Existing files are left alone.
+    The files hold all that the PACS has, including patients' names. Existing files are never overwritten.
 
     \b
     Example:

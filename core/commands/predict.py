@@ -126,7 +126,7 @@ class Sheet:
     @property
     def head(self) -> str:
         if not self.findings:
-            return f"{'file':{self.path}}  found"
+            return f"{'file':{self.path}}  findings"
         columns = [f"{name:>{max(5, len(name))}}" for name in self.findings]
         return "  ".join([f"{'file':{self.path}}", f"{'most likely':{self.finding}}", *columns])
 

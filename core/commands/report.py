@@ -193,7 +193,7 @@ def report(
         "maps": [each.key for each in case.maps],
         "equal": source is not None,
     }
-    equal = [f"{maps} computed again: equal to the last bit."] if source else []
+    equal = [f"{maps} computed again: identical to the last bit."] if source else []
     files.finish(
         record,
         contents,
@@ -210,9 +210,7 @@ def _refuse_outs(outs: Sequence[Path], figure: Path | None, dicom: Path | None, 
         )
     for out in outs:
         if out.suffix.lower() not in _KINDS:
-            raise BadSetting(
-                f"A report is a .pdf or .html file, but --out is {out.name}. End its name in one of the two."
-            )
+            raise BadSetting(f"A report is a .pdf or .html file, but --out is {out.name}. Use one of these endings.")
     for out in (*outs, *([figure] if figure else [])):
         files.refuse_out(out.parent)
     files.refuse_out(dicom)

@@ -99,7 +99,7 @@ def annotations(table: Path | None, lengths: Sequence[str], *, nameless: bool) -
             ) from error
     result = replace(result, items=(*result.items, *map(length_of, lengths)))
     if nameless and any(each.text for each in result.items):
-        click.echo("The texts of arrows and texts are left out: they may name the patient.", err=True)
+        click.echo("Texts, also those of arrows, are left out: they may name the patient.", err=True)
     return without_texts(result) if nameless else result
 
 

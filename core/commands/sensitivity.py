@@ -13,10 +13,10 @@ if TYPE_CHECKING:
     from core.types import Cleaning, Radiograph
 
 
-@command("sensitivity", short_help="Test whether other preprocessing turns the answer.")
+@command("sensitivity", short_help="Test whether other preprocessing changes the answer.")
 @click.argument("given", metavar="FILE...", nargs=-1, required=True)
 @options.one_model
-@options.finding("Finding that turns, in a multi-label model.")
+@options.finding("Finding whose answer is watched, in a multi-label model.")
 @options.as_json
 @options.frame
 @options.cleaning
@@ -99,6 +99,6 @@ def _text(record: Record) -> str:
             rows.append([title, *("" for _ in names), "", each["reason"]])
         else:
             likely = (f"{each['probabilities'][name]:.3f}" for name in names)
-            rows.append([title, *likely, f"{each['shift']:.3f}", "TURNS" if each["turned"] else ""])
+            rows.append([title, *likely, f"{each['shift']:.3f}", "CHANGES" if each["turned"] else ""])
     lines = "\n".join(f"  {line}" for line in options.table(rows).splitlines())
     return f"{record['path']}: {record['checkpoint']}\n{lines}\n  {record['sentence']}"

@@ -43,7 +43,7 @@ def similar(
 
     Films are compared by the cosine of the features of the model's last stage, or of an earlier one with --stage, if
     the run was made with --earlier-stages. Films of the same patient are left out. The precision shows how far such
-    neighbours can be relied on: the share of each film's five nearest that have its label, next to what chance gives.
+    neighbours can be relied on: the share of each film's five nearest that have its label, next to the share by chance.
 
     \b
     Examples:
@@ -121,7 +121,7 @@ def _text(record: Record) -> str:
             ]
     if record["chance"] is not None:
         lines.append(
-            f"  {record['precision']['value']:.0%} of each film's five nearest have its label; by chance "
-            f"{record['chance']:.0%} would."
+            f"  {record['precision']['value']:.0%} of the five nearest films have the same label "
+            f"({record['chance']:.0%} by chance)."
         )
     return "\n".join(lines)

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from core.types import Cleaning, Radiograph
 
 
-@command("trust", short_help="Judge an answer and its map: four verdicts.")
+@command("trust", short_help="Judge an answer and its map in four verdicts.")
 @click.argument("given", metavar="FILE...", nargs=-1, required=True)
 @options.one_model
 @click.option(
@@ -28,13 +28,13 @@ if TYPE_CHECKING:
     metavar="NAME",
     help="Attribution method of the map; `methods` lists them.",
 )
-@options.finding("Finding that is judged.")
+@options.finding("Finding to judge.")
 @click.option(
     "--fill",
     type=click.Choice(["blur", "mean", "noise", "in-painting"]),
     default="blur",
     show_default=True,
-    help="What replaces parts of the film that are removed.",
+    help="Fill for removed parts of the film.",
 )
 @click.option("--quick", is_flag=True, help="Only the measures that cost a dozen network passes at most.")
 @options.as_json

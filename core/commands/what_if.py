@@ -25,13 +25,18 @@ if TYPE_CHECKING:
     "texts",
     multiple=True,
     metavar="EDIT",
-    help="NAME[:SETTING=VALUE,...][@REGION], as in blur:sigma=0.05@zone:right lung. Repeatable, one upon the other.",
+    help="NAME[:SETTING=VALUE,...][@REGION], as in blur:sigma=0.05@zone:right lung. Repeatable; applied in order.",
 )
-@click.option("--region", metavar="REGION", help="Region of all edits that name none: shapes and zones joined by +.")
+@click.option("--region", metavar="REGION", help="Region of all edits without their own: shapes and zones joined by +.")
 @click.option("--other", multiple=True, metavar="FILE", help="Film to transplant from. Repeatable.")
-@click.option("--sweep", "swept", metavar="EDIT", help="Vary the strength of this edit; gives the range that holds.")
-@click.option("--smallest", is_flag=True, help="Search the smallest blur that turns the answer.")
-@options.finding("Finding of the map, and the one that turns in a multi-label model.")
+@click.option(
+    "--sweep",
+    "swept",
+    metavar="EDIT",
+    help="Vary the strength of this edit; gives the range of the same answer.",
+)
+@click.option("--smallest", is_flag=True, help="Search for the smallest blur that changes the answer.")
+@options.finding("Finding of the map; in a multi-label model also the answer that is watched.")
 @click.option("--method", default="grad-cam", show_default=True, metavar="NAME", help="Attribution method of the maps.")
 @click.option("--list", "listing", is_flag=True, help="List the edits, their settings and the zones, and stop.")
 @options.out_picture("Picture to write: before, after, difference.")
@@ -58,7 +63,7 @@ def what_if(
 
     Positions are shares of the film's width and height from its upper left corner. A REGION is
     rectangle:LEFT,UPPER,RIGHT,LOWER, ellipse: with the same four numbers, lasso:X,Y,X,Y,..., brush:WIDTH,X,Y,...,
-    zone:NAME, or several joined by +. The network's square stays where it lay on the unedited film.
+    zone:NAME, or several joined by +. The network's square keeps its place on the unedited film.
 
     \b
     Examples:
@@ -94,7 +99,7 @@ def what_if(
     head: Record = {"path": name, "checkpoint": classifier.checkpoint.name, "finding": explained}
     if swept:
         if out:
-            raise BadSetting("--sweep gives a curve and writes no picture. Leave --out away.")
+            raise BadSetting("--sweep gives a curve and writes no picture. Leave out --out.")
         _echo(head | _sweep(classifier, context, _edit(swept, region), changes, explained), as_json)
         return
     record, picture = _attempt(classifier, context, changes, request, first, smallest=smallest, out=out)
@@ -195,7 +200,7 @@ def _text(record: Record) -> str:
     for name, value in record["before"].items():
         after = record["after"][name]
         rows.append([name, f"{value:.3f}", f"{after:.3f}", f"{after - value:+.3f}"])
-    turned = "The answer turns." if record["turned"] else "The answer holds."
+    turned = "The answer changes." if record["turned"] else "The answer holds."
     lines = [head, *(f"  {text}" for text in record["edits"]), _indented(rows), f"  {record.get('sentence', turned)}"]
     return "\n".join([*lines, *(f"  written: {path}" for path in record["written"])])
 

@@ -77,11 +77,11 @@ def cka(
     coming = iter(films)
     ahead = list(islice(coming, FEWEST))
     if not ahead:
-        raise BadData("There is no film to compare the stages on. Give one, or four and more.")
+        raise BadData("There is no film to compare the stages on. Give one, or four or more.")
     if 1 < len(ahead) < FEWEST:
         raise BadData(
-            f"The stages cannot be compared on {len(ahead)} films: over films it takes {FEWEST} or more, "
-            "over the places of a film exactly one."
+            f"The stages cannot be compared on {len(ahead)} films. Give {FEWEST} or more to compare over films, "
+            "or exactly one to compare over its places."
         )
     with torch.inference_mode(False):  # the caller may be in inference mode, and the tape keeps a graph
         if len(ahead) == 1:
@@ -126,7 +126,7 @@ def _of_one(first: Classifier, second: Classifier, film: Radiograph, cleaning: C
     prepared = [prepare(film, each.checkpoint.input, cleaning) for each in (first, second)]
     common = area(film, [each.placement for each in prepared])
     if common is None:
-        raise BadData(f"The two networks see no common part of {film.name}. Leave its borders on, or choose another.")
+        raise BadData(f"The two networks see no common part of {film.name}. Keep its borders, or choose another film.")
     work.expect(2)
     both = [_grams_of_places(*each, common, work) for each in zip((first, second), prepared, strict=True)]
     return _likeness(first, second, _products(*both), f"the {GRID * GRID} places of one film", 1)

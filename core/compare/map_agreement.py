@@ -262,15 +262,15 @@ def _agreement(radiograph: Radiograph, common: Area, a: _Seen, b: _Seen, names: 
         return Agreement(notes=(f"{what}: there is nothing to compare.", *notes))
     for name, seen in named:
         if seen.explanation.regions:
-            notes.append(f"{name} has one value a zone: large zones count for more than small ones.")
+            notes.append(f"{name} has one value per zone: large zones count for more than small ones.")
         if not seen.heat.any():
-            notes.append(f"Nothing in {name} speaks for the finding, so it has no hottest part.")
+            notes.append(f"Nothing in {name} supports the finding, so it has no hottest region.")
     signed = a.explanation.signed and b.explanation.signed
     one, other = (a.whole, b.whole) if signed else (a.heat, b.heat)
     ranks = (a.ranks, b.ranks) if signed else (a.positive_ranks, b.positive_ranks)
     px, mm = _distance(radiograph, common, a.place, b.place)
     if not math.isnan(px) and math.isnan(mm):
-        notes.append("The file does not say how large a pixel is, so the distance is in pixels only.")
+        notes.append("The file has no pixel size, so the distance is in pixels only.")
     if min(one.shape) < _WINDOW:
         notes.append("The common part of the film is too narrow for SSIM.")
     return Agreement(

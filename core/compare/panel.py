@@ -168,11 +168,11 @@ def _notes(cards: Sequence[Checkpoint], common: Sequence[str]) -> list[str]:
     left_out = [(card.name, [words(name) for name in card.findings if plain(name) not in common]) for card in cards]
     if any(names for _, names in left_out):
         missing = [f"{', '.join(names)} of {card}" for card, names in left_out if names]
-        notes.append(f"Compared on {', '.join(common)} alone; left out, since not all know it: {'; '.join(missing)}.")
+        notes.append(f"Compared on {', '.join(common)} only; not known to all models: {'; '.join(missing)}.")
     if len({card.multi_label for card in cards}) > 1:
         single = [card.name for card in cards if not card.multi_label]
         notes.append(
-            f"{' and '.join(single)} shares one probability among its findings, the others give each its own: the same "
-            "number does not mean the same."
+            f"The probabilities of {' and '.join(single)} add up to 1, the others give each finding its own: equal "
+            "numbers do not mean the same."
         )
     return notes

@@ -104,7 +104,7 @@ def _finding(name: str, tiles: Sequence[Tile]) -> str:
     likeliest = [
         f"{words(tile.prediction.likeliest[0])} {_probability(tile, tile.prediction.likeliest[0])}" for tile in tiles
     ]
-    return f"nothing (likeliest: {', '.join(likeliest)})"
+    return f"nothing (most likely: {', '.join(likeliest)})"
 
 
 def _explained(tiles: Sequence[Tile], some: Sequence[Tile]) -> str:

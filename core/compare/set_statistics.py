@@ -220,12 +220,12 @@ def _notes(answers: _Predictions, patients: NDArray[np.str_], pairs: Sequence[Pa
         tests = sum(len(pair.rights) + len(pair.areas) + 1 for pair in pairs)
         notes.append(f"Each p value is that of one test; {tests} were made, so some are small by chance.")
         if len(np.unique(patients)) < len(patients):
-            notes.append("Some patients have several films: intervals know that, p values do not and are too small.")
+            notes.append("Some patients have several films: intervals allow for that; p values do not (too small).")
         if answers.strange:
             names = ", ".join(answers.strange[:5]) + (", …" if len(answers.strange) > 5 else "")
-            notes.append(f"Labels that not all networks know count as none of the findings compared: {names}.")
+            notes.append(f"Labels that not all models know count as none of the compared findings: {names}.")
     if answers.labelled.any() and not answers.labelled.all():
-        notes.append(f"{int((~answers.labelled).sum())} films have no label and count only where none is needed.")
+        notes.append(f"{int((~answers.labelled).sum())} films have no label and are used only where none is needed.")
     return notes
 
 

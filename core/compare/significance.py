@@ -85,7 +85,7 @@ def delong(first: NDArray[np.floating], second: NDArray[np.floating], positive: 
     negatives = n - positives
     if min(positives, negatives) < FEWEST:
         return DeLong(
-            n, positives, reason=f"{positives} films have it and {negatives} have not; it takes {FEWEST} of each."
+            n, positives, reason=f"{positives} films have it and {negatives} do not; {FEWEST} of each are needed."
         )
     with_it, without = zip(*(_components(each, positive) for each in (first, second)), strict=True)
     one, other = (float(each.mean()) for each in with_it)

@@ -53,7 +53,7 @@ def table(folder: Path, *, seed: int = 0) -> list[Row]:
     if missing:
         raise BadData(
             f"The lists name {_films(missing)} that the image folders in {folder} do not hold. "
-            "Fetch the rest, or take those films out of the lists."
+            "Fetch the rest, or remove those films from the lists."
         )
     validation = _validation([line[_PATIENT] for line in chosen if home[line[_IMAGE]] == "train"], seed)
     return [
@@ -72,7 +72,7 @@ def _lines(path: Path) -> list[dict[str, str]]:
             # The header's last columns hold commas without quotes, and some editions end each line with one more.
             return [{name: (line[name] or "").strip() for name in reader.fieldnames or ()} for line in reader]
     except (UnicodeDecodeError, csv.Error) as error:
-        raise BadData(f"{path} is no CSV table in UTF-8 ({error}). Fetch it again.") from error
+        raise BadData(f"{path} is not a CSV table in UTF-8 ({error}). Fetch it again.") from error
 
 
 def _lists(folder: Path) -> list[list[str]]:

@@ -169,7 +169,7 @@ def _in_training(result: NDArray[np.uint64], trained_on: Sequence[str]) -> NDArr
         known = np.array([int(text, 16) for text in trained_on], np.uint64)
     except (ValueError, TypeError, OverflowError) as error:
         raise BadCheckpoint(
-            f"The card's trained_on.digests are no 64-bit hexadecimal numbers ({error}). Restore the card."
+            f"The card's trained_on.digests are not 64-bit hexadecimal numbers ({error}). Restore the card."
         ) from error
     return np.array([bool((np.bitwise_count(known ^ one) <= BITS).any()) for one in result], dtype=np.bool_)
 

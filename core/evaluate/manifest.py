@@ -94,7 +94,7 @@ def read_manifest(path: Path, *, findings: Sequence[str] | None = None) -> list[
         )
     rows = [_row(path, number, line) for number, line in enumerate(lines, start=2)]
     if not rows:
-        raise BadData(f"{path} has a head but no row. Add one for each film.")
+        raise BadData(f"{path} has a header but no rows. Add one row per film.")
     rows = _with_boxes(rows, path.parent / _BOXES)
     refuse_split_patients(rows)
     if findings is not None:
@@ -109,7 +109,7 @@ def _csv_lines(path: Path) -> tuple[Sequence[str], list[dict[str, str | None]]]:
             reader = csv.DictReader(lines)
             return reader.fieldnames or (), list(reader)
     except (UnicodeDecodeError, csv.Error) as error:
-        raise BadData(f"{path} is no CSV table in UTF-8 ({error}). Export it again as one.") from error
+        raise BadData(f"{path} is not a CSV table in UTF-8 ({error}). Export it again as one.") from error
 
 
 def _parquet_lines(path: Path) -> tuple[Sequence[str], list[dict[str, str | None]]]:
@@ -120,7 +120,7 @@ def _parquet_lines(path: Path) -> tuple[Sequence[str], list[dict[str, str | None
     try:
         table = parquet.read_table(path)
     except (OSError, pyarrow.ArrowException) as error:
-        raise BadData(f"{path} is no Parquet table ({str(error).splitlines()[0]}). Export it again as one.") from error
+        raise BadData(f"{path} is not a Parquet table ({str(error).splitlines()[0]}). Export it again.") from error
     lines = ({name: None if cell is None else str(cell) for name, cell in row.items()} for row in table.to_pylist())
     return table.column_names, list(lines)
 
@@ -257,7 +257,7 @@ def _row(table: Path, number: int, line: dict[str, str | None]) -> Row:
     cells = {name: (value or "").strip() for name, value in line.items() if isinstance(value, str) and name}
     where = f"{table.name} line {number}"
     if not cells.get("file"):
-        raise BadData(f"{where} names no file. Fill it in, or take the line out.")
+        raise BadData(f"{where} names no file. Fill it in, or remove the line.")
     file = _below(table.parent, cells["file"], where)
     cells.setdefault("lungs", cells.get("mask", ""))
     lungs, lesions, devices = (
@@ -291,9 +291,9 @@ def _below(folder: Path, text: str, where: str) -> Path:
     real = _real(path.parent) / path.name
     real = real.resolve() if real.is_symlink() else real
     if ".." in windows.parts or not real.is_relative_to(_real(folder)):
-        raise BadData(f"{where}: {text} leads out of the manifest's folder. Move the file below it.")
+        raise BadData(f"{where}: {text} is outside the manifest's folder. Move the file into it.")
     if not path.is_file():
-        raise BadData(f"{where}: there is no file {text} beside the manifest. Restore it, or take the line out.")
+        raise BadData(f"{where}: there is no file {text} beside the manifest. Restore it, or remove the line.")
     return path
 
 

@@ -179,7 +179,7 @@ def _named(
     sure = {output: name for output, name, area in zip(outputs, names, areas, strict=True) if area.low > 0.5}
     matches = ", ".join(f"{card.findings[output]} is {name}" for output, name in sorted(sure.items()))
     unsure = [name for name in names if name not in sure.values()]
-    warnings = [f"The scores have no names. By these films, {matches}."] * bool(sure)
+    warnings = [f"The scores have no names. On these films, {matches}."] * bool(sure)
     warnings += [f"No score ranks films with {', '.join(unsure)} clearly better than chance."] * bool(unsure)
     return Polarity(
         n=len(truth),
@@ -213,10 +213,10 @@ def _no_signal(mean: Estimate, exchanged: Estimate | None, chance: float) -> str
     sentence = f"No usable signal: the mean area is {_words(mean)}, no better than chance."
     if exchanged is not None:
         sentence += (
-            f" Another order of the findings reaches {_words(exchanged)}, but so many films in their best order reach "
-            f"{chance:.2f} by luck: that is no sign that the findings are swapped."
+            f" Another order of the findings reaches {_words(exchanged)}, but with this many films the best order gets "
+            f"{chance:.2f} by chance: that does not show that the findings are swapped."
         )
-    return f"{sentence} It may be untrained, or made for other films; or give more films."
+    return f"{sentence} It may be untrained, or trained for other films. Or give more films."
 
 
 def _areas(scores: Scores, truth: Truth, outputs: Sequence[int]) -> NDArray[np.float64]:
@@ -237,7 +237,7 @@ def _same_answers(card: Checkpoint, likely: Scores) -> list[str]:
     middle = np.median(likely, axis=0)
     always = ", ".join(f"{card.findings[place]} {middle[place]:.3f}" for place in np.argsort(-middle)[:_FEW])
     return [
-        f"It says the same of every film: {always}, give or take {spread:.4f}. Its grey values are probably out of "
+        f"It gives every film the same answer: {always} (± {spread:.4f}). Its grey values are probably out of "
         "range, or it is untrained."
     ]
 
@@ -246,7 +246,7 @@ def _swapped(names: Sequence[str], swap: Sequence[int], mean: Estimate, exchange
     moved = [f"{names[output]} is {names[place]}" for place, output in enumerate(swap) if place != output]
     return (
         f"The findings look swapped: in their order the mean area is {_words(mean)}, in another one "
-        f"{_words(exchanged)}. By that one, what is called {', '.join(moved)}."
+        f"{_words(exchanged)}. In the other order, the output called {', '.join(moved)}."
     )
 
 

@@ -14,7 +14,7 @@ from core.explain.evidence import Evidence
 from core.explain.method import Choice, method
 from core.models.architecture import Network
 
-Signed = Annotated[bool, Choice("keep what speaks against the finding, below zero")]
+Signed = Annotated[bool, Choice("keep what counts against the finding, below zero")]
 
 
 def rectified(cells: Tensor, *, signed: bool) -> Tensor:
@@ -37,11 +37,11 @@ def last_layer(network: Network) -> nn.Linear | None:
 
 def _pooled_and_linear(network: Network, stage: str | None) -> str:
     if last_layer(network) is None:  # first: do not recommend the last stage where it is refused as well
-        return "its head is not global average pooling and one linear layer. Choose Grad-CAM, which serves any head."
+        return "its head is not global average pooling and one linear layer. Choose Grad-CAM, which suits any head."
     if stage not in (None, network.last_stage):
         return (
             f"it reads its weights off the layer after {network.last_stage}. Choose that, or Grad-CAM, which gives the "
-            "same map there and serves every layer."
+            "same map there and works at every layer."
         )
     return ""
 
@@ -207,7 +207,7 @@ def xgrad_cam(evidence: Evidence, *, signed: Signed = False) -> Tensor:
     layered=True,
     signed=None,
     unit="logits per cell",
-    misleads="It reads only slopes that speak for the finding, so it can light up a place where more speaks against.",
+    misleads="It reads only slopes that support the finding, so it can light up a place that counts against it.",
     source="Jiang et al. 2021, doi:10.1109/TIP.2021.3089943",
     by=None,
     why="Captum has none",

@@ -56,9 +56,9 @@ def _why_zero(method: Method, name: str, *, signed: bool) -> str:
     """Why a map of zeros can arise; name: of the finding, in words."""
     if method.needs == "images":
         return (
-            f"The gradient of {name} is zero everywhere: the network does not answer to any small change of this film "
+            f"The gradient of {name} is zero everywhere: the network does not respond to any small change of this film "
             "(dead or saturated units)."
         )
     if signed:
-        return f"Nothing in this map speaks for {name} or against it; film and baseline may be alike."
-    return f"Nothing in this map speaks for {name}: every place counts against it or not at all."
+        return f"Nothing in this map supports {name} or counts against it; film and baseline may be alike."
+    return f"Nothing in this map supports {name}: every place counts against it or not at all."

@@ -15,7 +15,7 @@ from core.explain.method import method
     layered=False,
     signed=False,
     unit="logits per grey-level deviation",
-    misleads="It shows where a small change would move the answer, not what it rests on; single pixels are noise.",
+    misleads="It shows where a small change would move the answer, not what it is based on; single pixels are noise.",
     source="Simonyan et al. 2014, arXiv:1312.6034",
     by=Saliency,
 )

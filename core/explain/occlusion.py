@@ -21,7 +21,7 @@ Cover = Annotated[ReferenceKind, Choice("fill for the hidden part")]
     needs="none",
     layered=False,
     signed=True,
-    unit="logits a window",
+    unit="logits per window",
     misleads="Where a finding shows in two places, hiding one changes little, since the other still supports it; and "
     "the network has never seen such a window.",
     source="Zeiler and Fergus 2014, arXiv:1311.2901",

@@ -224,12 +224,12 @@ def _refuse_bfloat16(plans: Sequence[PlannedMap], network: Network) -> None:
             signed = f"; signed {plan.method.title} is" if plan.method.bfloat16 else ""
             raise BadSetting(
                 f"{plan.method.title} is not offered in bfloat16: its maps may differ from those in float32{signed}. "
-                "Ask for it in float32."
+                "Use float32."
             )
         if set(plan.layers) - {network.last_stage}:  # Grad-CAM at inner stages correlates down to 0.997
             raise BadSetting(
                 f"At {plan.layer} maps in bfloat16 may differ from those in float32; they are offered at "
-                f"{network.last_stage} alone. Ask for them in float32."
+                f"{network.last_stage} alone. Use float32."
             )
 
 

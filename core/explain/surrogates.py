@@ -179,7 +179,7 @@ def coalitions(count: int, most: int, seed: int, *, by_kernel: bool) -> tuple[Te
     if 2**count <= most:
         return (torch.arange(2**count)[:, None] >> torch.arange(count) & 1).bool(), True
     if most < 2 * count:
-        raise BadSetting(f"films is {most}; {count} regions need {2 * count} or more. Ask for that, or fewer regions.")
+        raise BadSetting(f"films is {most}; {count} regions need {2 * count} or more. Use that many, or fewer regions.")
     chance = torch.Generator().manual_seed(seed)
     ends = torch.tensor([[False], [True]]).expand(2, count)
     if not by_kernel:

@@ -62,7 +62,7 @@ def pixel_spacing(dataset: FileDataset) -> tuple[tuple[float, float] | None, boo
         if down is not None and across is not None and all(0.001 < side < 10 for side in (down, across)):
             spacings[keyword] = (down, across)
         elif sides:
-            steps.append(f"The file's {keyword} is no size that a pixel can have; it was left out.")
+            steps.append(f"The file's {keyword} is not a possible pixel size; it was ignored.")
     spacing, imager = spacings.get("PixelSpacing"), spacings.get("ImagerPixelSpacing")
     same = spacing and imager and all(abs(one - other) < 1e-3 * one for one, other in zip(spacing, imager, strict=True))
     if spacing and not (same and not text(dataset, "PixelSpacingCalibrationType")):
@@ -89,5 +89,5 @@ def pixel_aspect(dataset: FileDataset, spacing: tuple[float, float] | None) -> t
     if abs(tall - 1) < 0.01:
         return 1.0, []
     if not 0.2 < tall < 5:
-        return 1.0, [f"Pixels {tall:.3g} times as high as wide cannot be; they were left square."]
+        return 1.0, [f"Pixels {tall:.3g} times as high as wide are not plausible; they were kept square."]
     return tall, [f"Pixels are {tall:.3g} times as high as wide; the film was resampled to square ones."]

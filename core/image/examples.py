@@ -80,7 +80,7 @@ def fetch(example: Example, folder: Path | None = None, *, timeout: float = 10.0
         _keep(data, cached)
         return data
     # The first URL is the pinned one; its error says more than a mirror's.
-    raise Unreachable(f"The example {(example.title or example.name)!r} did not come: {reasons[0]}. {_ELSE}")
+    raise Unreachable(f"Could not download the example {(example.title or example.name)!r}: {reasons[0]}. {_ELSE}")
 
 
 def _download(url: str, example: Example, timeout: float, deadline: float) -> bytes:
@@ -97,7 +97,7 @@ def _download(url: str, example: Example, timeout: float, deadline: float) -> by
             while chunk := answer.raw.read1(_CHUNK, decode_content=False):
                 data += chunk
                 if len(data) > example.size:
-                    raise Unreachable(f"{host} sent more than the {example.size:,} bytes that the list names")
+                    raise Unreachable(f"{host} sent more than the {example.size:,} bytes that the list gives")
                 if time.monotonic() > deadline:
                     raise Unreachable(f"{host} sent only {len(data):,} of {example.size:,} bytes in time")
     except requests.Timeout as error:
@@ -105,9 +105,9 @@ def _download(url: str, example: Example, timeout: float, deadline: float) -> by
     except requests.ConnectionError as error:
         raise Unreachable(f"{host} could not be reached (is this machine online?)") from error
     except requests.RequestException as error:
-        raise Unreachable(f"{host} gave an answer that could not be followed ({type(error).__name__})") from error
+        raise Unreachable(f"{host} gave an invalid answer ({type(error).__name__})") from error
     except urllib3.exceptions.HTTPError as error:  # while the body was read
-        raise Unreachable(f"{host} broke off after {len(data):,} of {example.size:,} bytes") from error
+        raise Unreachable(f"{host} broke the connection after {len(data):,} of {example.size:,} bytes") from error
     if _digest(bytes(data)) != example.sha256:
         raise Unreachable(f"{host} sent {len(data):,} bytes that are not the film in the list (SHA-256 differs)")
     return bytes(data)

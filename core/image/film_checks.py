@@ -201,15 +201,15 @@ def header(look: Look) -> Finding:
         return Finding(
             "note",
             math.nan,
-            f"The file calls the body part {part.lower()}, which is no name of the chest that is known here. Check "
+            f"The file calls the body part {part.lower()}, which is not a known name of the chest. Check "
             "that it is a frontal chest film.",
         )
     if side:
         return Finding(
             "note",
             math.nan,
-            f"The file says that it shows the {side} side only; a frontal chest film shows both. It says nothing on "
-            "where left and right are on the film.",
+            f"The file says that it shows the {side} side only; a frontal chest film shows both. It does not "
+            "say where left and right are on the film.",
         )
     part_and_view = " and ".join(word for word in (part.lower(), film.view) if word)
     return Finding(
@@ -317,7 +317,7 @@ def borders(look: Look) -> Finding:
         "warning" if share >= 35 else "note",
         share,
         f"{share:.0f} % of the picture is empty margin ({where}). It wastes what little the model sees, and its shape "
-        "can betray the hospital: keep cropping of borders switched on.",
+        "can reveal the hospital: keep border cropping on.",
         {"crop_borders": True},
     )
 
@@ -394,7 +394,7 @@ def side_marker(look: Look) -> Finding:
     """
     fit = look.fit
     if fit.clarity < 1 or fit.turn or fit.inverted:
-        return Finding("ok", 0, "Side markers are looked for on upright frontal films only.")
+        return Finding("ok", 0, "Side markers are searched for on upright frontal films only.")
     markers = side_markers(look.film)
     if not markers:
         return Finding("ok", 0, "No side marker found.")
@@ -414,7 +414,7 @@ def side_marker(look: Look) -> Finding:
         return Finding(
             "warning",
             marker.fit,
-            f"A marker {marker.letter} is at {where} and reads from behind, but {why}. The film is mirrored: left and "
+            f"A marker {marker.letter} is at {where} and is mirrored, but {why}. The film is mirrored: left and "
             "right are exchanged. Mirror it.",
             {"mirror": True},
         )
@@ -434,7 +434,7 @@ def blocking(look: Look) -> Finding:
         return Finding(
             "warning" if ratio >= 2 else "note",
             ratio,
-            f"Compression shows: steps at the edges of 8-pixel blocks are {ratio:.1f} times those inside. Fine "
+            f"Visible compression: steps at the edges of 8-pixel blocks are {ratio:.1f} times those inside. Fine "
             "texture is lost, and the blocks can look like it: use the original.",
         )
     lossy = " It is stored with loss, but no blocks are visible." if look.radiograph.origin.lossy else ""

@@ -38,7 +38,7 @@ def read(data: bytes, *, name: str, frame: int | None = None) -> Radiograph:
                 f"{name} needs more memory than this machine has left. Export it at a lower resolution."
             ) from error
         raise UnreadableFile(
-            f"{name} cannot be read: it is of a kind that was not met before ({type(error).__name__}). Export it as "
+            f"{name} cannot be read: it is of an unknown kind ({type(error).__name__}). Export it as "
             "uncompressed DICOM or as a grey PNG."
         ) from error
 

@@ -28,7 +28,7 @@ _FORMATS = (
 _AS_FILM = "Export the radiograph in one of these formats."
 _AS_PLANE = "Save the plane that you mean as DICOM, PNG or TIFF."
 _AS_PYTORCH = (
-    "It may hold a network, which is no film: networks come in on the Models page or with `python -m core import`, "
+    "It may hold a network, not a film: import networks on the Models page or with `python -m core import`, "
     "as PyTorch weights (.safetensors, .pt); convert it there first."
 )
 _AS_FILES = "Unpack it and add the films themselves."
@@ -71,7 +71,7 @@ _STRANGERS = (
     (0, b"CDF", "a NetCDF or MINC volume", _AS_PLANE),
     (0, b"SIMPLE  =", "a FITS image", _AS_FILM),
     (0, b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", "an old Office document", _AS_FILM),
-    (0, b"SQLite format 3\0", "an SQLite data base", _AS_FILM),
+    (0, b"SQLite format 3\0", "an SQLite database", _AS_FILM),
     (0, b"{\\rtf", "an RTF document", _AS_FILM),
     (0, b"\x7fELF", "a program", _AS_FILM),
     (0, b"MZ", "a program", _AS_FILM),

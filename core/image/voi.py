@@ -168,7 +168,7 @@ def _turn_over(dataset: Dataset, film: Film) -> bool:
         film.pixels = film.pixels.dtype.type(top) - film.pixels
         film.slope, film.intercept = -film.slope, film.intercept + film.slope * top
     elif negative and film.slope < 0:
-        film.steps.append("Stored turned over twice, by MONOCHROME1 and a falling rescale slope: left as it is.")
+        film.steps.append("Stored inverted twice, by MONOCHROME1 and a falling rescale slope: left as it is.")
     return negative
 
 
@@ -275,7 +275,7 @@ def _windows(dataset: Dataset, film: Film, *, negative: bool) -> list[Window]:
         width = widths[place] if place < len(widths) else None
         name = names[place] if place < len(names) and names[place] else f"Window {place + 1}" if count > 1 else "Window"
         if centre is None or width is None:
-            film.steps.append(f"{name} cannot be read: its centre or width is no number. It was left out.")
+            film.steps.append(f"{name} cannot be read: its centre or width is not a number. It was left out.")
             continue
         label = f"{name} (centre {centre:g}, width {width:g}{'' if function == 'LINEAR' else ', ' + function})"
         if not _has_width(width, function):

@@ -217,7 +217,7 @@ def _state(folder: Path) -> tuple[dict[str, AnyArray], dict[str, Any]]:
             arrays = {name: file[name] for name in file.files if name != "told"}
             return arrays, json.loads(str(file["told"]))
     except (ValueError, KeyError, OSError) as error:
-        raise BadData(f"{folder / _STATE} is no state of an atlas ({error}). Choose another --out.") from error
+        raise BadData(f"{folder / _STATE} is not the state of an atlas ({error}). Choose another --out.") from error
 
 
 def _resumed(folder: Path, card: Checkpoint, signature: str) -> Tally | None:

@@ -196,7 +196,7 @@ def account(file: Path) -> dict[str, Any]:
     try:
         metadata = json.loads((pyarrow.parquet.read_schema(file).metadata or {})[_KEY])
     except (pyarrow.ArrowException, KeyError, ValueError) as error:
-        raise BadData(f"{file} is no atlas of Lightbox, or was cut short ({error}). {_AGAIN}") from error
+        raise BadData(f"{file} is not an atlas of Lightbox, or was cut short ({error}). {_AGAIN}") from error
     if metadata.get("format") != FORMAT:
         raise BadData(f"{file} is an atlas of format {metadata.get('format')}; this version reads {FORMAT}. {_AGAIN}")
     checked: dict[str, Any] = metadata

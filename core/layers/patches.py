@@ -65,7 +65,7 @@ def patch(atlas: Atlas, stage: str, seen: TopFilm) -> NDArray[np.uint8] | None:
         with Image.open(file) as opened:
             whole = np.asarray(opened.convert("L"))
     except OSError as error:
-        raise BadData(f"{file} cannot be read ({error}). Remove it; --pictures makes it again.") from error
+        raise BadData(f"{file} cannot be read ({error}). Remove it; --pictures recreates it.") from error
     x0, y0, x1, y1 = (round(edge) for edge in field.box(seen.row, seen.column, size))
     crop: NDArray[np.uint8] = whole[y0:y1, x0:x1]
     return crop

@@ -121,7 +121,7 @@ def traced_plan(network: Network, *, size: int, channels: int) -> NetworkPlan:
                     parts = []
             flow = bare.head(flow)
     except RuntimeError as error:  # torch raises it for shapes that do not fit
-        raise Unfit(f"The network takes no film of {size} px with {channels} channels ({error}).") from error
+        raise Unfit(f"The network does not accept films of {size} px with {channels} channels ({error}).") from error
     return NetworkPlan(size, channels, tuple(stages), _stage("head", [*parts, bare.head], flow, tracer))
 
 

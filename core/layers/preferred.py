@@ -104,7 +104,7 @@ class Preferred:
         """The procedure in one sentence."""
         settings = self.settings
         return (
-            f"{settings.steps} steps, {PRIORS[settings.prior]}; made large was {OBJECTIVES[settings.objective]}; "
+            f"{settings.steps} steps, {PRIORS[settings.prior]}; maximised over {OBJECTIVES[settings.objective]}; "
             f"{settings.size} × {settings.size} px, seed {settings.seed}."
         )
 

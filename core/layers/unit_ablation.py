@@ -241,4 +241,4 @@ def _description(switched: UnitSwitches, usual: UsualMeans | None) -> str:
         return f"{begin}, set to zero."
     if usual is not None and set(switched.stages) <= set(usual):
         return f"{begin}, set to their mean over the reference set."
-    return f"{begin}, set to their mean over this film, since there is no atlas to take it from."
+    return f"{begin}, set to their mean over this film, since there is no atlas."

@@ -69,7 +69,7 @@ class BoundedSession(requests.Session):
         except requests.ConnectionError as error:
             raise Unreachable(f"{where} could not be reached. Is it running, and is its address right?") from error
         except (requests.RequestException, urllib3.exceptions.HTTPError, OSError) as error:
-            raise Unreachable(f"{where} broke off its answer ({type(error).__name__}).") from error
+            raise Unreachable(f"{where} closed the connection too early ({type(error).__name__}).") from error
         return response
 
     def _body(self, response: requests.Response, until: float) -> bytes:
@@ -79,7 +79,7 @@ class BoundedSession(requests.Session):
             body += chunk
             if len(body) > self._largest:
                 raise Unreachable(
-                    f"{self._server.host} sent more than {self._largest / 1e6:.0f} MB. Ask for less, such as one study."
+                    f"{self._server.host} sent more than {self._largest / 1e6:.0f} MB. Request less, such as one study."
                 )
             if time.monotonic() > until:
                 raise Unreachable(self._late())

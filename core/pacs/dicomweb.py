@@ -204,7 +204,7 @@ def _refusal(server: PacsServer, status: int) -> str:
         return f"{server.host} has nothing at this address (404). Check url of the PACS {server.name}, or search again."
     if status == requests.codes.conflict:
         return f"{server.host} refused all objects (409). Its log says why."
-    return f"{server.host} answered with the error {status}. Try again later, or ask who runs it."
+    return f"{server.host} answered with the error {status}. Try again later, or ask its administrator."
 
 
 def _study(row: Dataset) -> StudyEntry:
@@ -275,4 +275,4 @@ def is_uid(text: str) -> bool:
 
 def _refuse_uid(study: str) -> None:
     if not is_uid(study):
-        raise BadSetting(f"{study!r} is no Study Instance UID. It has digits and dots only; `pacs search` lists them.")
+        raise BadSetting(f"{study!r} is not a Study Instance UID. It is digits and dots; `pacs search` lists them.")

@@ -91,7 +91,7 @@ def _tables(file: Path) -> Mapping[str, Mapping[str, Any]]:
         # The parser's error quotes the line, which may hold a password.
         raise BadSetting(f"{file} cannot be read as TOML ({type(error).__name__}). Correct the file.") from None
     if not isinstance(tables, Mapping) or not all(isinstance(entry, Mapping) for entry in tables.values()):
-        raise BadSetting(f"`pacs` in {file} is no table of servers. Write a table [pacs.NAME] with url for each.")
+        raise BadSetting(f"`pacs` in {file} is not a table of servers. Write a table [pacs.NAME] with url for each.")
     return tables
 
 

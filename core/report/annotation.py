@@ -119,7 +119,7 @@ def read_measurements(data: bytes, *, name: str) -> FilmAnnotations:
     try:
         text = data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
-        raise BadData(f"{name} is no text. Give the CSV that the viewer saves as measurements.") from error
+        raise BadData(f"{name} is not a text file. Give the CSV that the viewer saves as measurements.") from error
     reader = csv.DictReader(io.StringIO(text, newline=""))
     columns = reader.fieldnames or []
     missing = [each for each in _NEEDED if each not in columns]
@@ -159,7 +159,7 @@ def _annotation(kind: str, points: list[Point], text: str) -> Annotation:
         raise ValueError(f"{len(points)} points are no {kind}")
     numbers = tuple((float(x), float(y)) for x, y in points)
     if not all(math.isfinite(number) and abs(number) < 1e6 for point in numbers for number in point):
-        raise ValueError("a point is no place on a film")
+        raise ValueError("a point is not on a film")
     if len(text) > _LONGEST:
         raise ValueError(f"a text has {len(text)} letters, the most is {_LONGEST}")
     return Annotation(kind, numbers, text)  # type: ignore[arg-type]
@@ -168,7 +168,7 @@ def _annotation(kind: str, points: list[Point], text: str) -> Annotation:
 def _calibration(value: Any) -> float:
     number = float(value)
     if not 0 < number < 1000:
-        raise ValueError(f"{value} mm are no size of a pixel")
+        raise ValueError(f"{value} mm is not a pixel size")
     return number
 
 

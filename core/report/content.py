@@ -140,8 +140,8 @@ def _attempts(case: CaseRecord) -> tuple[Section, ...]:
             (str(number), "; ".join(each.edits) or each.words, each.checkpoint, words(each.finding), shift, answer)
         )
     table = TextTable(("", "Edit", "Model", "Finding", "Probability", "Answer"), tuple(rows), (4,))
-    note = "What changed in the film, and what the model then said. An answer that holds is not thereby right."
-    return (Section("What if", (table, Paragraph(note, quiet=True))),)
+    note = "Changes to the film and the answer after each. An answer that holds is not necessarily right."
+    return (Section("What-if edits", (table, Paragraph(note, quiet=True))),)
 
 
 def _similar(case: CaseRecord) -> tuple[Section, ...]:
@@ -154,11 +154,11 @@ def _similar(case: CaseRecord) -> tuple[Section, ...]:
         for each in similar.films
     )
     note = (
-        f"Films of the run {similar.run} with the most similar features at {similar.stage}; alike to the model is not "
-        "alike to a reader."
+        f"Films of the run {similar.run} with the most similar features at {similar.stage}; the model's "
+        "similarity is not a reader's."
     )
     if not isnan(similar.precision) and not isnan(similar.chance):
-        note += f" Of each film's five nearest {similar.precision:.0%} have its label; by chance {similar.chance:.0%}."
+        note += f" {similar.precision:.0%} of the five nearest films have its label ({similar.chance:.0%} by chance)."
     head = ("Film", "Similarity", "Label", f"Probability of {words(similar.finding)}")
     return (Section("Similar cases", (TextTable(head, rows, (1, 3)), Paragraph(note, quiet=True))),)
 
@@ -197,7 +197,7 @@ def _verdicts(case: CaseRecord) -> Section:
 
 def _checks(case: CaseRecord) -> Section:
     order = sorted(case.checks, key=lambda check: ("warning", "note", "ok").index(check.level))
-    return Section("Checks of the film", (Remarks(tuple(map(front_page.check_remark, order))),))
+    return Section("Film checks", (Remarks(tuple(map(front_page.check_remark, order))),))
 
 
 def _model(case: CaseRecord) -> Section:
@@ -289,6 +289,6 @@ def _origin(case: CaseRecord) -> Section:
     ]
     note = (
         "The manifest in this file computes the same maps again: python -m core report --from REPORT FILM. "
-        "It tells when the film or the weights are others."
+        "It reports if the film or the weights differ."
     )
     return Section("Film, model, digests", (Facts(tuple(pairs)), Paragraph(note, quiet=True)))

@@ -128,18 +128,18 @@ def _looked(case: CaseRecord) -> Answer:
         return Answer(question, "Nowhere in particular.", missing)
     location = case.location
     if not location.places:
-        return Answer(question, "Nothing on the film speaks for this answer.", case.map.caveat)
+        return Answer(question, "Nothing on the film supports this answer.", case.map.caveat)
     if location.even:
         answer = "All over the film: it singles out no place."
     elif isnan(location.share):
         answer = f"At {location.place}."
     else:
         answer = f"Most at {location.place} ({location.share:.0%} of the heat)."
-    lungs = "" if isnan(location.lungs) else f"In the lungs lies {location.lungs:.0%} of the heat."
+    lungs = "" if isnan(location.lungs) else f"{location.lungs:.0%} of the heat lies in the lungs."
     mark = f"There is {location.mark} there, burnt into the picture." if location.mark else ""
     other = leading(case.prediction, case.checkpoint) != case.finding
     mine = f"This map is of {words(case.finding)}, not of the model's first answer." if other else ""
-    how = f"Bright colours mark what spoke for {words(case.finding)}, by {methods[case.map.method].title}."
+    how = f"Bright colours mark what supported {words(case.finding)}, by {methods[case.map.method].title}."
     return Answer(question, answer, " ".join(part for part in (mine, lungs, mark, how, case.map.caveat) if part))
 
 

@@ -203,7 +203,7 @@ def refuse_card_of_other_films(name: str, films: str, out: Path) -> None:
     """
     path = out / f"{name}.json"
     if path.exists() and _trained_on(path).get("films", films) != films:
-        raise BadSetting(f"{path} tells of other films and is left as it is. Choose another --name or --out.")
+        raise BadSetting(f"{path} is about other films and was left unchanged. Choose another --name or --out.")
 
 
 def _trained_on(path: Path) -> dict[str, Any]:
@@ -213,7 +213,7 @@ def _trained_on(path: Path) -> dict[str, Any]:
         raise BadCheckpoint(f"The card {path} is not JSON ({error}). Restore it, or choose another --out.") from error
     trained_on = card.get("trained_on", {}) if isinstance(card, dict) else None
     if not isinstance(trained_on, dict):
-        raise BadCheckpoint(f"The card {path} is no card: it lacks its fields. Restore it, or choose another --out.")
+        raise BadCheckpoint(f"The file {path} is not a card: it lacks fields. Restore it, or choose another --out.")
     return trained_on
 
 

@@ -36,7 +36,7 @@ def infidelity_figure(question: Question) -> Figure:
     )
     level: Level = "ok" if share < control else "note"
     verdict = "Better than the same values shuffled." if level == "ok" else "No better than its own values shuffled."
-    sentence = f"The map leaves {share:.0%} of the squared changes unexplained, its values shuffled {control:.0%}."
+    sentence = f"The map leaves {share:.0%} of the squared changes unexplained; with shuffled values, {control:.0%}."
     return Figure(
         "infidelity", "Infidelity", level, share, "of the change unexplained", sentence, verdict, is_share=True
     )

@@ -55,7 +55,7 @@ def _obstacle(question: Question) -> str:
     if checkpoint.multi_label:
         return "Prediction sets are fitted for models that give each film one label."
     if read_sets(checkpoint) is None:
-        return f"{checkpoint.name} has no prediction sets: nobody measured which of its findings can be excluded."
+        return f"{checkpoint.name} has no prediction sets: it was never measured which findings can be excluded."
     return ""
 
 

@@ -155,9 +155,7 @@ def gate_figure(question: Question) -> Figure:
 
 def missing_gate(checkpoint: Checkpoint) -> str:
     """The message for a checkpoint without a gate, and how to get one if it is the user's own."""
-    sentence = (
-        f"{checkpoint.name} has no gate: nobody measured which films it knows, so only the film itself was checked."
-    )
+    sentence = f"{checkpoint.name} has no gate for unfamiliar films, so only the film itself was checked."
     return f"{sentence} {GET_GATE}" if checkpoint.imported else sentence
 
 
@@ -240,7 +238,7 @@ def _read(path: Path, changed: int) -> Gate:
             arrays, tuple(header["names"]), header["note"], header["refuse"], header["sha256"], header["report"]
         )
     except (ValueError, KeyError, zipfile.BadZipFile) as error:
-        raise BadCheckpoint(f"{path.name} is no gate ({error}). Fit it again: python -m core gate.") from error
+        raise BadCheckpoint(f"{path.name} is not a gate ({error}). Fit it again: python -m core gate.") from error
 
 
 def _pooled(maps: Tensor) -> Tensor:

@@ -11,7 +11,7 @@ _TITLE = "Heat in the lungs"
 
 @measure("lungs", title=_TITLE, aspect="reason", obstacle=no_area)
 def lungs(question: Question) -> Figure:
-    """Share of the heat inside the dilated lungs, beside the share of the film that they cover.
+    """Share of the heat in the lungs and a rim around them, beside the share of the film that they cover.
 
     Value: 0 to 1; an even map has the share that they cover.
     Source: Kohlbrenner et al. 2020, arXiv:1910.09840 (inside-total ratio); outlines by core.lung_network.

@@ -34,7 +34,7 @@ def marks(question: Question) -> Figure:
     verdict = {
         "ok": "The map does not single out the marks.",
         "note": "Part of the answer may come from the marks.",
-        "warning": "The answer may come from the marks, which can betray the hospital or the label.",
+        "warning": "The answer may come from the marks, which can reveal the hospital or the label.",
     }[level]
     sentence = f"{share:.1%} of the heat lies on burnt-in marks, which cover {area:.1%} of the film."
     return Figure("marks", _TITLE, level, share, "of the heat", sentence, verdict, is_share=True)

@@ -37,7 +37,7 @@ def stability(question: Question) -> Figure:
     verdict = {
         "ok": "The map is stable.",
         "note": f"{worst.capitalize()} changes the map in part.",
-        "warning": f"{worst.capitalize()} makes another map of it: do not read details into it.",
+        "warning": f"{worst.capitalize()} gives a different map: do not read details into it.",
     }[level]
     sentence = (
         f"Rank correlation with the map after {', '.join(f'{name} {value:.2f}' for name, value in similar.items())}."

@@ -205,7 +205,7 @@ def edited(context: EditContext, changes: Sequence[Edit]) -> Radiograph:
             `region_mask`.
     """
     if len(changes) > MOST_EDITS:
-        raise BadSetting(f"There are {len(changes)} edits on this film; {MOST_EDITS} are the most. Undo some.")
+        raise BadSetting(f"There are {len(changes)} edits on this film; at most {MOST_EDITS} are possible. Undo some.")
     film = through(context.radiograph, context.cleaning.window)
     before = windowed(film.pixels, film.black, film.white)
     grey, steps = before, []

@@ -78,7 +78,7 @@ def read_log(data: bytes, *, name: str) -> tuple[Attempt, ...]:
             raise ValueError("nothing was tried")
     except (ValueError, LookupError, TypeError, AttributeError) as error:
         raise BadData(
-            f"{name} is no log of what-if attempts ({type(error).__name__}). Give the JSON that the page saves, or "
+            f"{name} is not a log of what-if attempts ({type(error).__name__}). Give the JSON that the page saves, or "
             "that `what-if --edit … --json` prints."
         ) from error
     return attempts

@@ -106,7 +106,7 @@ def _scale(reading: Reading) -> Iterator[tuple[str, Reading | str]]:
 def _depth(reading: Reading) -> Iterator[tuple[str, Reading | str]]:
     film = through(reading.radiograph, reading.cleaning.window)
     if film.pixels.dtype == np.uint8:
-        yield "8 instead of 16 bit", "The film has 8 bits a pixel."
+        yield "8 instead of 16 bit", "The film has 8 bits per pixel."
         return
     unwindowed = replace(reading.cleaning, window="")
     yield (
@@ -169,7 +169,7 @@ def _fit(reading: Reading) -> Iterator[tuple[str, Reading | str]]:
     x0, y0, x1, y1 = read_box(film, reading.cleaning)
     titles = {"stretch": "stretched to a square", "pad": "padded to a square", "crop": "cropped to a square"}
     if x1 - x0 == y1 - y0:
-        yield "made square otherwise", "The film is square."
+        yield "other fit to a square", "The film is square."
         return
     for name in _FITS:
         if name != reading.input.fit:
@@ -215,9 +215,9 @@ def preprocessing_answers(
 
 
 def preprocessing_warning(answers: Sequence[VariantAnswer], checkpoint: Checkpoint, finding: str) -> str:
-    """The result in a sentence or two: which variants turn the answer, and how far the others move it.
+    """The result in a sentence or two: which variants change the answer, and how far the others move it.
 
-    Labels in reverse order are left out: they turn nearly every answer, whatever the film.
+    Labels in reverse order are left out: they change nearly every answer, whatever the film.
     """
     tried = [each for each in answers if each.prediction is not None and each.group != LABELS]
     flips = [each for each in tried if each.turned]
@@ -228,7 +228,7 @@ def preprocessing_warning(answers: Sequence[VariantAnswer], checkpoint: Checkpoi
     named = "; ".join(
         f"{each.name} ({answer_words(each.prediction, checkpoint, finding)})" for each in flips if each.prediction
     )
-    return f"The answer turns under {len(flips)} of {len(tried)} variants: {named}. {moved}".strip()
+    return f"The answer changes under {len(flips)} of {len(tried)} variants: {named}. {moved}".strip()
 
 
 def _plain(film: Radiograph) -> Radiograph:

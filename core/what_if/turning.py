@@ -1,4 +1,4 @@
-"""What does it take? Searches for the smallest part of a film whose blur turns the answer."""
+"""What does it take? Searches for the smallest part of a film whose blur changes the answer."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -27,9 +27,9 @@ Cells = NDArray[np.bool_]  # (G, G) of the network's square in the stored film's
 
 @dataclass(frozen=True, eq=False)
 class Turning:
-    """The smallest region whose blur turns the answer.
+    """The smallest region whose blur changes the answer.
 
-    edit:   that blur; None if even blurring the whole film does not turn the answer.
+    edit:   that blur; None if even blurring the whole film does not change the answer.
     answer: with the edit; without one, for the whole film blurred.
     share:  of the film's area, 0 to 1.
     tried:  number of masks tried on the network.
@@ -44,8 +44,8 @@ class Turning:
     def sentence(self) -> str:
         """The result in one sentence."""
         if self.edit is None:
-            return "No blur turns the answer: it stays even with the whole film blurred."
-        return f"Blurring {self.share:.1%} of the film turns the answer ({self.tried} regions tried)."
+            return "No blur changes the answer: it holds even with the whole film blurred."
+        return f"Blurring {self.share:.1%} of the film changes the answer ({self.tried} regions tried)."
 
 
 def turning(

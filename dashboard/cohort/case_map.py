@@ -23,8 +23,8 @@ _FEW = 500  # films, up to which large marks do not cover each other
 _UNKNOWN = "unknown"
 _COLUMNS = ("label", "called", "source", "sex", "age group", "view", "split", "map_zone")
 _HELP = (
-    "What makes films neighbours. A run made with --earlier-stages or --untrained holds more: the earlier stages, and "
-    "the same network with random weights (before training)."
+    "Features that make films neighbours. A run made with --earlier-stages or --untrained holds more: the earlier "
+    "stages, and the same network with random weights (before training)."
 )
 _HUES = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00", "#F0E442")  # Okabe and Ito
 _SYMBOLS = ("circle", "diamond", "square", "triangle-up", "cross", "x", "star")
@@ -55,7 +55,7 @@ def case_map(table: CohortTable, chosen: Selection) -> None:
     numbers, features = represented(table, chosen, list(rows), by)
     if len(numbers) < _FEWEST:
         st.html(
-            markup.paragraph(f"A map needs {_FEWEST} films with stored features; here are {len(numbers)}.", quiet=True)
+            markup.paragraph(f"A map needs {_FEWEST} films with stored features; there are {len(numbers)}.", quiet=True)
         )
         return
     laid_out = cohort_results.case_projection(features, state.projection)
@@ -80,7 +80,7 @@ def _belief(laid_out: Projection, values: Sequence[str], colour: str) -> str:
     text = f"Trustworthiness {laid_out.trustworthiness:.2f} (1: neighbours here are neighbours in the features)."
     if len(labels) > NEIGHBOURS and len(set(labels.tolist())) > 1:
         purity, chance = neighbour_purity(laid_out.points[known], labels)
-        text += f" Of the {NEIGHBOURS} nearest films {purity:.0%} share the {colour}; by chance {chance:.0%} would."
+        text += f" {purity:.0%} of the {NEIGHBOURS} nearest films share the {colour} ({chance:.0%} by chance)."
     if laid_out.distances is not None:
         text += " Background: bright where neighbouring cells differ (U-matrix)."
     return text

@@ -110,7 +110,7 @@ def reliability(points: Sequence[tuple[float, Estimate]], finding: str) -> Plot:
 
 def decision(thresholds: Curve, model: Curve, everyone: Curve, at: float) -> Plot:
     """Net benefit against threshold: the model, calling every film, calling none."""
-    lines = [("model", model, finding_colours.colour("model"), "solid"), ("call every film", everyone, NEUTRAL, "dash")]
+    lines = [("model", model, finding_colours.colour("model"), "solid"), ("call all films", everyone, NEUTRAL, "dash")]
     traces: list[dict[str, Any]] = [
         {
             "type": "scatter",

@@ -122,7 +122,7 @@ def _operating_point(chosen: Selection, counts: ScoreCounts) -> None:
             **BoundField("cohort.prevalence").widget(
                 value=round(100 * own, 2) if state.prevalence is None else state.prevalence
             ),
-            help="Share of films with the finding where the model is to be used. By default that of these films.",
+            help="Share of films with the finding where the model will be used. Default: the share in these films.",
         )
         prevalence = own if state.prevalence is None else state.prevalence / 100
         point = score_figures.operating_point(
@@ -138,7 +138,7 @@ def _operating_point(chosen: Selection, counts: ScoreCounts) -> None:
                     ("Films", f"{positives + negatives:,}, {positives:,} with {words(chosen.finding)}"),
                 ]
             )
-            + markup.paragraph("95 % intervals; films count as independent.", quiet=True)
+            + markup.paragraph("95 % intervals, films counted as independent.", quiet=True)
         )
     with right:
         curve = score_figures.rates(counts)
@@ -165,7 +165,7 @@ def _subgroups(table: CohortTable, chosen: Selection) -> None:
         films, positives = int((counts.positives + counts.negatives).sum()), int(counts.positives.sum())
         groups[name] = films, positives, score_figures.auc(counts), point.sensitivity, point.specificity
     head = [group, "Films", f"With {words(chosen.finding)}", "AUC", "Sensitivity", "Specificity"]
-    caption = "95 % intervals; films count as independent. An AUC needs five films with the finding and five without."
+    caption = "95 % intervals, films counted as independent. An AUC needs five films with the finding and five without."
     st.html(markup.table(head, charts.subgroup_rows(groups), caption=caption))
 
 
@@ -179,12 +179,12 @@ def _where(table: CohortTable, chosen: Selection) -> None:
             plot = charts.histogram(bars, title="Share of the heat in the lungs", threshold=None, width=1 / _BINS)
             _chart(plot, "lung share")
         else:
-            st.html(markup.paragraph("The run has no lungs (--no-lungs), or no map in them.", quiet=True))
+            st.html(markup.paragraph("The run has no lungs (--no-lungs), or no map with heat in them.", quiet=True))
     with right:
         rows = [row for row in table.films(chosen, order="In the order of the input", first=0, most=_MAPS)]
         numbers = [row["film"] for row in rows]
         mean = lung_template(rows, table.maps(chosen, numbers), table.thumbnails(numbers))
-        draw.section("Mean heat", f"{mean.films} films laid over each other by their lungs" if mean else "")
+        draw.section("Mean heat", f"{mean.films} films, aligned by their lungs" if mean else "")
         if mean is None:
             st.html(markup.paragraph("No film of the selection has lungs and a stored map.", quiet=True))
         else:
@@ -201,19 +201,19 @@ def _against_another_model(table: CohortTable, chosen: Selection, rows: Sequence
     state = session().cohort
     other = state.other_model if state.other_model in others else others[0]
     if len(others) > 1:
-        st.selectbox("Less that of", others, **BoundField("cohort.other_model").widget(value=other), width=260)
+        st.selectbox("Minus the heat of", others, **BoundField("cohort.other_model").widget(value=other), width=260)
     numbers = [row["film"] for row in rows]
     result = template_difference(
         rows, table.maps(chosen, numbers), table.maps(replace(chosen, checkpoint=other), numbers)
     )
-    draw.section(f"{chosen.checkpoint} less {other}", f"{result.films} films" if result else "")
+    draw.section(f"{chosen.checkpoint} minus {other}", f"{result.films} films" if result else "")
     if result is None:
         text = f"Fewer than {FEWEST} films of the selection have lungs and heat in the maps of both models."
         st.html(markup.paragraph(text, quiet=True))
         return
     _chart(charts.difference(result), "difference")
     share = float(result.differs.mean())
-    text = f"Coloured where they differ ({share:.0%}), by permutation, all cells together at the 5 % level."
+    text = f"Coloured where they differ ({share:.0%}); permutation test over all cells together, 5 % level."
     st.html(markup.paragraph(text, quiet=True))
 
 

@@ -41,7 +41,7 @@ def restore(here: Session, address: Mapping[str, Sequence[str]]) -> list[str]:
         given = json.loads(address[NAME][-1][:_LONGEST])
         run = given["run"]
     except (ValueError, KeyError, TypeError):
-        return ["The link's view of the Cohort page cannot be read. Ask for the link again."]
+        return ["The link's view of the Cohort page cannot be read. Request a new link."]
     known = next((path for path in recent() if path.name == run), None)
     if known is None:
         return [f"The link asks for the run {str(run)[:40]!r}, which was not made on this machine. Enter its folder."]

@@ -61,17 +61,17 @@ def _row(test: DriftTest) -> list[str]:
 
 def _unlike(other: CohortTable, chosen: Selection, result: Drift) -> None:
     """How well a classifier tells the runs apart, and the films that it assigns with the highest confidence."""
-    draw.section("Told apart by the model's features", f"AUC {estimate_text(result.separation)}")
+    draw.section("Separability by the model's features", f"AUC {estimate_text(result.separation)}")
     st.html(
         markup.paragraph(
-            "A classifier tries to tell both runs apart by what the model's last layer reads: 0.5 is chance, 1 means "
-            "that each film gives its run away. These films of the other run do so most.",
+            "A classifier tries to tell the two runs apart by the input of the model's last layer: 0.5 is chance, 1 "
+            "means that each film can be assigned to its run. The films below are the easiest.",
             quiet=True,
         )
     )
     films = tuple(each.film for each in result.unlike[:_UNLIKE])
     if not films:
-        st.html(markup.paragraph("Both runs need stored features for that.", quiet=True))
+        st.html(markup.paragraph("This needs stored features in both runs.", quiet=True))
         return
     selection = Selection(chosen.checkpoint, chosen.finding, chosen.method, films=films)
     rows_of = other.films(selection, order=gallery.AS_STORED, first=0, most=len(films))

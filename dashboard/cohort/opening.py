@@ -67,7 +67,7 @@ def _open(place: int) -> bool:
     try:
         if root is None or not Path(root).exists():
             raise BadData(
-                "The films of this run are not where they were, and a run holds no copy of them. Start its command "
+                "The films of this run have been moved, and a run holds no copies. Run its command "
                 "again with the folder where they are now."
             )
         film = source.table.folder.film(state.opened[place])

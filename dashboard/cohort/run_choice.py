@@ -106,8 +106,8 @@ def _unfinished(path: Path) -> None:
     """A run that ended before its last film: its last message, and how to resume it."""
     progress = RunFolder(path).progress()
     words = failure(path)
-    done = f"{progress.get('done', 0):,} of {progress.get('total', 0):,} films are computed. "
-    st.warning(draw.plain(f"{done}{words or 'Start the same command again to go on.'}"), icon=":material/pause_circle:")
+    done = f"{progress.get('done', 0):,} of {progress.get('total', 0):,} films are done. "
+    st.warning(draw.plain(f"{done}{words or 'The same command continues it.'}"), icon=":material/pause_circle:")
 
 
 @st.fragment(run_every=_EVERY)

@@ -34,7 +34,7 @@ def panel(chosen: MapView) -> None:
             "Similar cases",
             state.similar,
             BoundField("cohort.similar"),
-            help="The films of a run that look most alike to the model, with their maps and labels.",
+            help="The films of a run that the model finds most similar, with their maps and labels.",
         )
         if not state.similar:
             return
@@ -76,8 +76,8 @@ def _films(chosen: MapView, table: CohortTable) -> None:
         session().cohort.similar_shown[key] = cases
         if precision.n and precision.has_interval:
             text = (
-                f"In this run {precision.value:.0%} ({precision.low:.0%}–{precision.high:.0%}) of each film's {COUNT} "
-                f"nearest have its label; by chance {chance:.0%} would. Alike to the model is not alike to a reader."
+                f"In this run {precision.value:.0%} ({precision.low:.0%}–{precision.high:.0%}) of the {COUNT} nearest "
+                f"films have the same label ({chance:.0%} by chance). The model's similarity is not a reader's."
             )
             st.html(markup.paragraph(text, quiet=True))
 

@@ -34,9 +34,7 @@ def words(radiograph: Radiograph, tiles: Sequence[BoardTile]) -> None:
                 if placed.missing
             )
             coming = any(placed.pending for placed in described)
-            st.html(
-                markup.highlight(broken or "Where the maps agree appears once they are ready." * coming, quiet=True)
-            )
+            st.html(markup.highlight(broken or "Agreement is shown once the maps are ready." * coming, quiet=True))
         else:
             _words(radiograph, tuple(present), tuple(placed.answer for placed in tiles if placed.answer))
 

@@ -21,7 +21,7 @@ def draw_accuracy(comparison: Comparison, letters: Sequence[str]) -> None:
     known = [each for place in places if (each := confusion(comparison.films, comparison.panel, place))]
     if not known:
         return
-    draw.section("Right and wrong", f"{known[0].accuracy.n} films with labels. Click a cell for its films.")
+    draw.section("Confusion matrices", f"{known[0].accuracy.n} films with labels. Click a cell for its films.")
     for letter, matrix, column in zip(letters, known, st.columns(len(letters), gap="large"), strict=True):
         with column:
             st.html(markup.paragraph(f"{letter}: accuracy {estimate_text(matrix.accuracy)}"))

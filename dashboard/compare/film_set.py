@@ -36,7 +36,7 @@ def part() -> None:
     with st.container(key="many", gap="small"):
         draw.title(
             "Models over many films",
-            "Where their findings, probabilities and maps differ and, with labels, which model is right.",
+            "Where the findings, probabilities and maps differ; with labels, also which model is right.",
         )
         _ask(survey)
         if survey.phase:
@@ -97,7 +97,7 @@ def _plan(survey: FilmSetRun, models: int) -> str:
     if models < 2:
         return "Choose two models or more."
     if _use_open_films(survey) and not session().radiographs:
-        return "No film is open. Add some, or name a folder."
+        return "No film is open. Add some, or enter a folder."
     if not _use_open_films(survey) and not survey.path:
         return "Enter a folder of films, or a table with labels."
     finding = session().finding

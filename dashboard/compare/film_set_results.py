@@ -88,7 +88,7 @@ def _films(comparison: Comparison, letters: Sequence[str]) -> None:
         on_select=_open,
         selection_mode="single-cell",
         placeholder="–",
-        alt="The films with what each model says of them, most disagreement first",
+        alt="The films with the answer of each model, most disagreement first",
         column_config=_column_config(unit),
     )
 
@@ -160,7 +160,7 @@ def _agreement(figures: Figures, letters: Sequence[str]) -> None:
             rows.append(line(f"Maps: {TITLES[name]}", [pair.maps[name] for pair in pairs]))
     people = f" of {figures.patients} patients" if figures.patients < figures.n else ""
     draw.section("Agreement between models", f"{figures.n} films{people}, 95 % intervals")
-    st.html(markup.table(["", *names], rows, caption=_fleiss(figures), label="How far the models agree"))
+    st.html(markup.table(["", *names], rows, caption=_fleiss(figures), label="Agreement between models"))
 
 
 def _fleiss(figures: Figures) -> str:
@@ -175,7 +175,7 @@ def _right(figures: Figures, letters: Sequence[str]) -> None:
     for pair, name, (one, other) in zip(figures.pairs, _pairs(letters), _couples(letters), strict=True):
         if pair.right is None:
             continue
-        draw.section(f"Who is right: {name}", f"{figures.labelled} films with labels")
+        draw.section(f"Correct answers of {name}", f"{figures.labelled} films with labels")
         rights, areas = st.columns(2, gap="large")
         with rights:
             st.html(

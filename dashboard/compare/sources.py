@@ -56,7 +56,7 @@ def at_path(path: str, *, split: str, most: int) -> tuple[list[SourceFilm], str]
         raise BadData("Enter the folder or table that holds the films.")
     place = paths.typed(path)
     if not place.exists():
-        raise BadData(f"There is no {place} on this machine. Name a folder of films, or a CSV table of them.")
+        raise BadData(f"There is no {place} on this machine. Enter a folder of films, or a CSV table of them.")
     films = _of_table(place, split or next(iter(splits(path)), "")) if _is_table(place) else _of_folder(place)
     chosen = _spread(films, most)
     of = f" of split {split or _TEST}" if _is_table(place) and splits(path) else ""

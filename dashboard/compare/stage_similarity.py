@@ -62,12 +62,12 @@ def _table(likeness: Likeness, letters: tuple[str, str]) -> None:
 def summary(likeness: Likeness, letters: tuple[str, str]) -> str:
     """The table in two sentences."""
     last = float(likeness.values[-1, -1])
-    how = "hold much the same" if last >= _ALIKE else "hold different things" if last < _OTHER else "are half alike"
+    how = "are very similar" if last >= _ALIKE else "differ" if last < _OTHER else "are moderately similar"
     best = [int(row) for row in likeness.values.argmax(axis=1)]
     same = sum(place == row for row, place in enumerate(best))
-    shared = f"{same} of {len(best)} stages of {letters[0]} are most like the stage of {letters[1]} at the same depth."
+    shared = f"{same} of {len(best)} stages of {letters[0]} are most similar to that of {letters[1]} at the same depth."
     matching = shared if len(likeness.first) == len(likeness.second) else ""
-    return f"Over {likeness.over} the last stages {how} ({last:.2f}; 1 would be the same). {matching}".strip()
+    return f"Over {likeness.over} the last stages {how} ({last:.2f}; 1 means identical). {matching}".strip()
 
 
 def _films(radiograph: Radiograph) -> tuple[Radiograph, ...]:

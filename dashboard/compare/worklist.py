@@ -26,7 +26,7 @@ def open_case(row: FilmComparison) -> None:
             here.problems[:] = [str(error)]
             return
         if film.key != row.key:
-            here.problems[:] = [f"{row.name} is another film now than when it was compared. Compare the films again."]
+            here.problems[:] = [f"{row.name} has changed since it was compared. Compare the films again."]
             return
         here.add(film)
     if row.labels:

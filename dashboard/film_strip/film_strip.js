@@ -194,7 +194,7 @@ function tag(text, title = "") {
 // The label, and whether the model agrees: shown by a sign and words, not by colour alone.
 function label(film) {
   const sign = film.right === true ? "✓ " : film.right === false ? "✗ " : "";
-  const meaning = film.right === true ? "The model agrees." : film.right === false ? "The model says otherwise." : "";
+  const meaning = film.right === true ? "The model agrees." : film.right === false ? "The model disagrees." : "";
   return Object.assign(element("span", `${sign}label ${film.label}`), {
     className: film.right === false ? "label wrong" : "label",
     title: `Label: ${film.label}. ${meaning}`.trim(),

@@ -49,7 +49,7 @@ def part(radiograph: Radiograph, card: Checkpoint) -> None:
             st.html(markup.status(problem, level="note"))
         ablation_controls.off_list()
         switched = ablation_controls.switched()
-        without = WithoutUnits(missing="The map without them is not available.")
+        without = WithoutUnits(missing="The map without these units is not available.")
         with draw.errors():
             without = _without(chosen, switched)
         _summary(chosen, switched, without)

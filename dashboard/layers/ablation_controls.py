@@ -40,7 +40,7 @@ def controls(chosen: MapView, plan: NetworkPlan, stage: str) -> None:
         names = [each.name for each in plan.stages]
         draw.select("Stage", names, stage, _show_stage, at="off", width=120)
         top = BoundField("layers.removing.top").widget(value=min(here.removing.top, units))
-        st.number_input(f"Units, of {units}", 1, units, **top, width=120)
+        st.number_input(f"Units (of {units})", 1, units, **top, width=120)
         rankings: list[Ranking] = list(RANKINGS)
         by = BoundField("layers.removing.by")
         draw.select("Which", rankings, here.removing.by, by, at="off", words=RANKINGS.__getitem__, width=205)
@@ -53,12 +53,12 @@ def controls(chosen: MapView, plan: NetworkPlan, stage: str) -> None:
             on_click=_want_top,
         )
         typed = BoundField("layers.removing.typed", str.strip, _want_typed)
-        st.text_input("By number", **typed.widget(), placeholder="3, 7, 10-19", max_chars=200, width=130)
+        st.text_input("Unit numbers", **typed.widget(), placeholder="3, 7, 10-19", max_chars=200, width=130)
         draw.switch(
             "Everything outside the lungs",
             stage in here.outside,
             partial(_switch_outside, stage),
-            help=f"Switches every unit of {stage} off outside the lungs and a rim around them",
+            help=f"Switches off every unit of {stage} outside the lungs and a rim around them",
         )
     place = st.empty()  # always present, so that the rest of the page does not move
     if here.removing.wrong:

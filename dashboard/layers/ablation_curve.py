@@ -38,7 +38,7 @@ _LINES: dict[Ranking, tuple[str, str]] = {  # colour and dash
 def section(chosen: MapView, plan: NetworkPlan, stage: str) -> None:
     """The curve: immediately for the last stage, on request for others, since it runs the rest of the network."""
     last = plan.stages[-1].name == stage
-    draw.section(f"Fall of {words(chosen.finding)}", f"as units of {stage} are switched off, on this film")
+    draw.section(f"Drop of {words(chosen.finding)}", f"as units of {stage} are switched off, on this film")
     requested, key = session().layers.removing.drawn, _key(chosen, stage)
     with draw.errors():
         if not last and key not in requested:

@@ -110,7 +110,7 @@ def _facts(atlas: Atlas) -> list[tuple[str, str]]:
     account = atlas.metadata
     facts = [
         ("Units", f"{atlas.table.num_rows} of {len(atlas.stages)} stages"),
-        ("Relevance", f"of inner stages on {account['relevant']} films, each for its predicted finding"),
+        ("Relevance", f"measured at inner stages on {account['relevant']} films, each for its predicted finding"),
     ]
     if account["skipped"] and paths.local():
         name, reason = account["skipped_first"][0]
@@ -183,7 +183,7 @@ def _start(build: AtlasBuild, network: str) -> None:
 
 def _stop(build: AtlasBuild) -> None:
     build.begun, build.wrong = None, False
-    build.message = "Stopped. Building it again with the same films goes on from here."
+    build.message = "Stopped. Building it again with the same films continues from here."
 
 
 def _clear_message(build: AtlasBuild) -> None:

@@ -36,7 +36,7 @@ def section(radiograph: Radiograph, card: Checkpoint, finding: str) -> None:
     """Draws the fields, then progress or the result."""
     here = session().layers.probing
     with st.container(key="probes", gap="small"):
-        draw.section("How early is the decision made?", "linear probes of every stage")
+        draw.section("Linear probes", "how early is the decision made?")
         st.html(markup.paragraph(_ABOUT, quiet=True))
         known = layer_requests.probes_in_advance(card) if not here.running else None
         if known is None:

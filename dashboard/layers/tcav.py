@@ -46,7 +46,7 @@ def section(radiograph: Radiograph, card: Checkpoint, finding: str) -> None:
     stages = list(networks.stage_sizes(card))
     chosen = tuple(stage for stage in stages if stage in here.stages) or tuple(stages[-2:])
     with st.container(key="sensitive", gap="small"):
-        draw.section(f"Is {words(finding)} sensitive to a concept?", "concepts drawn into films (TCAV)")
+        draw.section("Concept sensitivity (TCAV)", "concepts drawn into films")
         st.html(markup.paragraph(_ABOUT, quiet=True))
         _fields(here, stages, chosen)
         _examples(radiograph, here.names)
@@ -177,7 +177,7 @@ def table(sensitivity: Sensitivity) -> str:
         "Stage",
         "Verdict",
         "Score rises on",
-        "By chance on",
+        "Chance level",
         "p",
         "Steeper than",
         "Separated",

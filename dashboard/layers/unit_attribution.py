@@ -25,7 +25,7 @@ Wanted = tuple[str, str, int, str]  # checkpoint key, stage, channel, prior
 def attribution(radiograph: Radiograph, card: Checkpoint, stage: str, channel: int) -> None:
     """The choice of the method, and its map over the film."""
     one = session().layers.unit
-    draw.section("Back to the pixels", "of its strongest cell on this film")
+    draw.section("Pixel attribution", "of its strongest cell on this film")
     st.segmented_control(
         "Method",
         list(UNIT_METHODS),
@@ -100,7 +100,7 @@ def _draw(picture: Preferred, here: float, most: float | None) -> None:
         ("Activation", f"{figure(picture.after)}, from {figure(picture.before)} at the start"),
         ("On this film", figure(here)),
     ]
-    pairs += [("Reference films", f"{figure(most)} at most")] if most is not None else []
+    pairs += [("Reference films", f"up to {figure(most)}")] if most is not None else []
     pairs += [("Computed in", f"{picture.seconds:.0f} s: {picture.recipe}")]
     st.html(markup.facts(pairs))
     if picture.after <= max(here, most or here):

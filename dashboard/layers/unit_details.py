@@ -89,8 +89,8 @@ def _figures(atlas: Atlas, unit: UnitDescription, greatest: float, explained: st
     caption = "Contribution: how far it moves the finding's logit, averaged over the films (weight × activation)."
     if known:
         caption += (
-            f" AUC: of its maximum activation alone, on labelled ones of {atlas.metadata['sample']} films; 0.5 "
-            "is chance."
+            f" AUC: its maximum activation alone, on those of {atlas.metadata['sample']} films that are labelled; "
+            "0.5 is chance."
         )
     head = ["", "contribution", *(["AUC"] if known else [])]
     st.html(markup.table(head, rows, caption=caption, label="Contribution of the unit to each finding"))
@@ -98,8 +98,8 @@ def _figures(atlas: Atlas, unit: UnitDescription, greatest: float, explained: st
 
 def _compared(unit: UnitDescription, greatest: float) -> str:
     share = unit.share(greatest)
-    than = "more than on any" if greatest > unit.most else "less than on any" if greatest < unit.least else ""
-    than = than or f"more than on about {100 * share:.0f} % of the"
+    than = "higher than on all" if greatest > unit.most else "lower than on all" if greatest < unit.least else ""
+    than = than or f"higher than on about {100 * share:.0f} % of the"
     span = f"{figure(unit.least)} to {figure(unit.most)}"
     return f"Maximum activation on this film: {figure(greatest)}, {than} reference films ({span})."
 
@@ -113,7 +113,7 @@ def _contribution(logits: float) -> str:
 
 def _films(atlas: Atlas, unit: UnitDescription) -> None:
     """The films with the unit's strongest activation and largest contribution, each with the patch that excites it."""
-    draw.section("What excites it", "the part of the film that its strongest cell sees")
+    draw.section("Strongest patches", "the part of each film that its strongest cell sees")
     st.html(markup.small_title("Strongest activation") + _patches(atlas, unit.stage, unit.exciting))
     if unit.relevant:
         st.html(markup.small_title("Largest contribution", "logits") + _patches(atlas, unit.stage, unit.relevant))
@@ -137,9 +137,9 @@ def _patch(atlas: Atlas, stage: str, film: TopFilm) -> str:
 
 def _nearest(units: Sequence[NearUnit]) -> None:
     """Units that correlate with it; a click opens one."""
-    draw.section("Units like it", "correlation over the films")
+    draw.section("Similar units", "correlation over the films")
     if not units:
-        st.html(markup.paragraph("None: it responds alike to every film, or there are too few films.", quiet=True))
+        st.html(markup.paragraph("None: it responds equally to every film, or there are too few films.", quiet=True))
         return
     with st.container(key="nearest units", horizontal=True, gap="small"):
         for near in units:

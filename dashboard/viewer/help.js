@@ -10,13 +10,13 @@ const KEYS = [
     ["I", "invert the grey scale"],
     ["R, Shift R", "turn by 90° right, left"],
     ["F", "mirror left to right"],
-    ["Turn, mirror, invert", "change what the model reads, too; the stored film stays"],
+    ["Turn, mirror, invert", "also change the model input; the stored film stays unchanged"],
     ["For the model", "the model reads the film through the window on screen"],
     ["0 or double click", "reset all of these"],
     ["E", "present on the full screen without controls, and back"],
     ["S", "save this view as a picture: window, zoom, colours and measurements, with model, finding and probability"],
     ["T", "text in the corners of the film on or off"],
-    ["B", "fold the text beside the film, or unfold it"],
+    ["B", "collapse the text beside the film, or expand it"],
   ]],
   ["Pointer", [
     ["W, P, L", "left drag sets the window, pans, or measures a length"],
@@ -46,14 +46,13 @@ const HELP = `
   <dialog class="help" data-part="help" aria-labelledby="lightbox-help">
     <form method="dialog"><h2 id="lightbox-help">Keys, mouse and touch</h2><button aria-label="Close">Close</button></form>
     <div class="lists"></div>
-    <p>R and L stand at the patient's right and left: as the file says, or in brackets as frontal films are usually hung;
-    ? where neither holds, as on a film that was mirrored. A mirrored or turned film is marked as such.</p>
-    <p>Lengths and areas are in mm where the file gives the size of a pixel and a chest can be that large, else in pixels. At the
-    detector they are longer than in the patient. Calibrate on a length
-    sets the size of a pixel: enter the true length of a ruler or of a marker. Of an angle both sides are given, since the
-    lines have no direction.</p>
+    <p>R and L mark the patient's right and left: as the file says, or in brackets as frontal films are usually hung;
+    ? if neither applies, as on a film that was mirrored. A mirrored or turned film is marked as such.</p>
+    <p>Lengths and areas are in mm if the file gives a plausible pixel size, else in pixels. At the detector they are
+    longer than in the patient. Calibrate on a length sets the pixel size: enter the true length of a ruler or marker.
+    For an angle both values are given, since the lines have no direction.</p>
     <p>Heat hides the film in proportion to its strength, up to half of the scale; from there on the opacity is full.</p>
-    <p>A screen in a browser shows 256 greys and is not calibrated: this is no diagnostic display.</p>
+    <p>A browser screen shows 256 greys and is not calibrated: it is not a diagnostic display.</p>
   </dialog>`;
 
 // Opens the list within `root`; created on first use.

@@ -38,13 +38,13 @@ function viewLines(viewer) {
   const cut = cover && look.threshold ? `hidden below ${share(look.threshold)}` : "";
   const how = [readoutWords(view).replaceAll("  ", " "), changed, drawable && !heatShown ? "heat switched off" : "", shown, cover, cut, NOTICE];
   const drawn = viewer.shapes.length ? [`Drawn by hand: ${scaleWords(viewer)}`] : [];
-  const old = data.outdated && heatShown ? ["The map is the previous one; another one was being computed."] : [];
+  const old = data.outdated && heatShown ? ["The map is the previous one; the new one was not ready."] : [];
   return [title, ...old, ...lines.slice(0, -1), how.filter(Boolean).join(" · "), ...drawn, lines.at(-1)].filter(Boolean);
 }
 
 function scaleWords({ description }) {
   const { unit, size } = scaleOf(description, calibrationOf(description));
-  return unit === "mm" ? `size of a pixel ${size}` : `in px, ${size}`;
+  return unit === "mm" ? `pixel size ${size}` : `in px, ${size}`;
 }
 
 // The pane with everything over it, and its lines below.

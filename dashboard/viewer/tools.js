@@ -33,7 +33,7 @@ const TOOLS = `
     <div class="group last">
       ${button("more", "More controls: window, colours, threshold", "", icon("more"))}
       ${button("save", "Save this view as a picture (PNG)", "S", icon("save"))}
-      ${button("fold", "Fold the text beside the film", "B", icon("fold"))}
+      ${button("fold", "Collapse the text beside the film", "B", icon("fold"))}
       ${button("expand", "Present on the full screen", "E", icon("expand"))}
       ${button("help", "Keys, mouse and touch", "?", icon("help"))}
     </div>

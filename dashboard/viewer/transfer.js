@@ -70,11 +70,11 @@ async function received(response, expected, progress) {
   for (;;) {
     const { done, value } = await reader.read();
     if (done) break;
-    if (filled + value.length > expected) throw new Error("more pixels came than the film has");
+    if (filled + value.length > expected) throw new Error("received more pixels than the film has");
     bytes.set(value, filled);
     filled += value.length;
     progress(filled / expected);
   }
-  if (filled !== expected) throw new Error(`${filled} of ${expected} bytes came`);
+  if (filled !== expected) throw new Error(`received ${filled} of ${expected} bytes`);
   return bytes;
 }

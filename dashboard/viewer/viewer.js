@@ -90,7 +90,7 @@ class Viewer {
         tell();
       },
       (error) => {
-        if (this.description.key === description.key) this.cover(`The film did not arrive: ${error.message}.`, true);
+        if (this.description.key === description.key) this.cover(`Could not load the film: ${error.message}.`, true);
       },
     );
   }

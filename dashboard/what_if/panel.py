@@ -34,7 +34,7 @@ def bench(chosen: MapView) -> None:
         "What-if bench",
         state.is_open,
         BoundField("what_if.is_open"),
-        help="Blur, black out, brighten or move parts of the film, or change all of it, and see the answer follow.",
+        help="Blur, black out, brighten or move parts of the film, or change all of it, and see the new answer.",
     )
     if not state.is_open:
         return
@@ -83,7 +83,7 @@ def _bars(checkpoint: Checkpoint, finding: str, before: Prediction, answer: Edit
     film = here.radiographs[here.film_key].name if here.film_key else ""
     line = attempt(film, checkpoint, finding, before, answer)
     here.what_if.note(line)
-    verb = "turns" if turned(after, checkpoint, finding, before) else "holds"
+    verb = "changes" if turned(after, checkpoint, finding, before) else "holds"
     change = f"{answer_words(before, checkpoint, finding)} → {answer_words(after, checkpoint, finding)}"
     st.html(markup.remark("note", checkpoint.name, f"the answer {verb}", change))  # no tick: holding is no merit
     rows = []
@@ -175,7 +175,7 @@ def _log() -> None:
         for number, each in reversed(list(enumerate(tried, start=1))):
             before, after = dict(each.before)[each.finding], dict(each.after)[each.finding]
             moved = f"{words(each.finding)} {before:.2f} → {after:.2f}"
-            rows.append([str(number), each.words, each.checkpoint, moved, "turns" if each.turned else "holds"])
+            rows.append([str(number), each.words, each.checkpoint, moved, "changes" if each.turned else "holds"])
         head = ["No.", "What and where", "Model", "Probability", "Answer"]
         st.html(markup.table(head, rows, caption="", label="Log of edits"))
         with st.container(horizontal=True, gap="small"):

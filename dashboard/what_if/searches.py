@@ -8,7 +8,7 @@ import streamlit as st
 from core.models.findings import words
 from core.types import Prediction
 from core.what_if.edit import EditContext, edits, made_edit, parsed_edit
-from core.what_if.preprocessing import preprocessing_warning
+from core.what_if.preprocessing import LABELS, preprocessing_warning
 from core.what_if.sweep import Sweep
 from dashboard import draw, finding_colours, markup, progress
 from dashboard.bound_field import BoundField
@@ -21,7 +21,7 @@ from dashboard.what_if.controls import add
 from dashboard.what_if.what_if_state import Search
 
 _TITLES: dict[Search, str] = {
-    "smallest": "Smallest blur that turns the answer",
+    "smallest": "Smallest blur that changes the answer",
     "sweep": "Sweep this edit",
     "preprocessing": "Other preprocessing",
 }
@@ -31,7 +31,7 @@ def searches(chosen: MapView, context: Keyed[EditContext]) -> None:
     """A choice of three questions, and the answer to the chosen one."""
     options = [each for each in get_args(Search) if each]
     st.segmented_control(
-        "Ask further",
+        "Further tests",
         options,
         format_func=lambda each: _TITLES[each],
         label_visibility="collapsed",
@@ -56,7 +56,7 @@ def _smallest(chosen: MapView, context: Keyed[EditContext]) -> None:
         request = what_if_requests.smallest_blur(
             chosen.checkpoint, context, session().what_if.edits.get(key, ()), chosen.finding
         )
-        smallest = request.result(progress.reporter(note, "Smallest blur that turns the answer"))
+        smallest = request.result(progress.reporter(note, "Smallest blur that changes the answer"))
         note.empty()
         st.html(markup.paragraph(f"{smallest.sentence} The search is greedy: a smaller region may exist."))
         if smallest.edit:
@@ -123,16 +123,16 @@ def _preprocessing(chosen: MapView) -> None:
         answers = request.result(progress.reporter(note, "Other preprocessing"))
         note.empty()
         sentence = preprocessing_warning(answers, chosen.checkpoint, chosen.finding)
-        if "turns under" in sentence:
+        if any(each.turned and each.group != LABELS for each in answers):
             st.warning(draw.plain(sentence), icon=":material/warning:")
         else:
             st.html(markup.paragraph(sentence))
-        rows = [["By the card", _likely(chosen.prediction, chosen.finding), "", ""]]
+        rows = [["As in the card", _likely(chosen.prediction, chosen.finding), "", ""]]
         for each in answers:
             if each.prediction is None:
                 rows.append([each.name, "–", "", each.reason])
                 continue
-            turns = "turns the answer" if each.turned else ""
+            turns = "changes the answer" if each.turned else ""
             rows.append([each.name, _likely(each.prediction, chosen.finding), f"{each.shift:.2f}", turns])
         head = ["Preprocessing", words(chosen.finding), "Largest change of a probability", ""]
         st.html(markup.table(head, rows, caption="", label="Other preprocessing"))

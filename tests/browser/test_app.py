@@ -145,7 +145,7 @@ def test_a_square_film_is_700_px_wide_and_gets_the_width_of_all_that_is_folded(v
     without_sidebar = stage(page)
     assert without_sidebar[0] >= whole[0] + 270
 
-    page.get_by_role("button", name="Fold the text").click()
+    page.get_by_role("button", name="Collapse the text").click()
     settled(page)
     assert stage(page)[0] >= without_sidebar[0] + 300
 

@@ -39,7 +39,7 @@ def test_a_study_is_found_read_and_gets_its_results_back(visit: Callable[..., An
     box = page.locator("[data-testid=stDataFrame] canvas").first.bounding_box()
     page.mouse.click(box["x"] + 12, box["y"] + 54)  # the box before the first row
     page.locator("[class*=st-key-pacs-open] button").click()
-    expect(page.get_by_text("How far to trust it")).to_be_visible(timeout=PATIENCE_MS)
+    expect(page.get_by_text("Four verdicts")).to_be_visible(timeout=PATIENCE_MS)
 
     page.get_by_role("button", name="Send", exact=True).click()
     page.get_by_role("button", name="Send 5 objects").wait_for()

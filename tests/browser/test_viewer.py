@@ -346,7 +346,7 @@ def test_a_film_that_does_not_arrive_is_a_sentence_with_a_way_on(viewers: str, o
     page = open_page("about:blank")
     page.route(f"{viewers}/media/**", lambda route: route.fulfill(status=404))
     page.goto(viewers)
-    page.get_by_text("The film did not arrive: the server answered 404.").wait_for()
+    page.get_by_text("Could not load the film: the server answered 404.").wait_for()
 
     page.unroute(f"{viewers}/media/**")
     page.get_by_role("button", name="Try again").click()

@@ -75,7 +75,7 @@ def test_a_table_gives_labels_and_patients(films: Path, ending: str) -> None:
     ("line", "sentence"),
     [
         ("missing.png,covid", "there is no file missing.png"),
-        ("../outside.png,covid", "leads out of the manifest's folder"),
+        ("../outside.png,covid", "is outside the manifest's folder"),
         ("/etc/passwd,covid", "is absolute"),
     ],
 )
@@ -94,5 +94,5 @@ def test_an_input_without_films_is_refused_in_one_sentence(tmp_path: Path) -> No
     with pytest.raises(BadData, match="No file matches"):
         films_of(str(tmp_path / "*.dcm"))
     (tmp_path / "table.parquet").write_bytes(b"no table")
-    with pytest.raises(BadData, match="is no Parquet table"):
+    with pytest.raises(BadData, match="is not a Parquet table"):
         films_of(str(tmp_path / "table.parquet"))

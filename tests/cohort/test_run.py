@@ -179,7 +179,7 @@ def test_a_full_disk_stops_the_run_with_a_sentence_and_the_next_start_goes_on(
 def test_the_second_of_two_processes_says_who_is_at_work(films: Path, weights: Path, tmp_path: Path) -> None:
     with (
         RunFolder(tmp_path / "run").locked(),
-        pytest.raises(BadData, match=rf"is being worked on by process {os.getpid()} on "),
+        pytest.raises(BadData, match=rf"is in use by process {os.getpid()} on "),
     ):
         run_films(films, tmp_path / "run", weights)
 

@@ -58,7 +58,7 @@ def test_the_precision_of_neighbours_is_chance_where_features_know_no_label(tabl
 
 
 def test_other_features_and_a_run_without_any_are_refused(table: CohortTable) -> None:
-    with pytest.raises(BadData, match="are 8 numbers, this model's are 5"):
+    with pytest.raises(BadData, match="are 8 numbers, those of this model 5"):
         similar_films(table, CHOSEN, np.ones(5, np.float32))
     with pytest.raises(BadData, match="no features of b"):
         similar_films(table, Selection("b", "covid", None), np.ones(8, np.float32))

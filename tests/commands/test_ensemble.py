@@ -63,4 +63,4 @@ def test_other_commands_take_one_model(two: Path, film: Path) -> None:
     run = CliRunner().invoke(cli, ["layers", "plan", "--weights", str(two), "--checkpoint", "second+untrained"])
 
     assert run.exit_code == 1
-    assert "is an ensemble, which predict, evaluate and explain take. Name one model here." in run.stderr
+    assert "is an ensemble, which only predict, evaluate and explain accept. Give one model." in run.stderr

@@ -52,8 +52,8 @@ def test_typed_units_and_the_outside_of_the_lungs_can_be_off_at_once(weights: Pa
 @pytest.mark.parametrize(
     ("given", "sentence"),
     [
-        ((), "No units are named"),
-        (("--units", " , "), "No units are named"),
+        ((), "No units were given"),
+        (("--units", " , "), "No units were given"),
         (("--units", "3", "--top", "2"), "Give either --units or --top"),
         (("--units", "1024"), "has channels 0 to 1023"),
         (("--units", "x"), "'x' is not a channel"),

@@ -159,5 +159,5 @@ def test_a_multi_label_network_says_what_it_finds_and_each_probability_by_itself
 def test_fourteen_findings_are_listed_where_they_are_detected_and_not_as_columns(many: Path, film: Path) -> None:
     head, line = predict(many, str(film)).stdout.splitlines()[:2]
 
-    assert head.split() == ["file", "found"]
+    assert head.split() == ["file", "findings"]
     assert line.endswith("Hernia 0.200")

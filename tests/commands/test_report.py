@@ -69,7 +69,7 @@ def test_maps_are_computed_again_from_what_a_report_holds(weights: Path, film: P
     result = run_report(weights, film, "--from", source)
 
     assert result.exit_code == 0, result.output
-    assert "4 maps computed again: equal to the last bit." in result.stdout
+    assert "4 maps computed again: identical to the last bit." in result.stdout
 
 
 def test_another_film_is_refused_in_one_sentence(weights: Path, film: Path, reports: Path, tmp_path: Path) -> None:
@@ -150,7 +150,7 @@ def test_dicom_from_a_picture_is_refused_with_the_reason(weights: Path, film: Pa
     result = run_report(weights, film, "--dicom", tmp_path / "objects")
 
     assert result.exit_code == 1
-    assert "film.png is no DICOM file" in result.stderr
+    assert "film.png is not a DICOM file" in result.stderr
     assert not (tmp_path / "objects").exists()
 
 
@@ -198,7 +198,7 @@ def test_measurements_of_the_viewer_are_listed_and_drawn(
     nameless = run_report(
         weights, film, "--finding", "covid", "--out", tmp_path / "no.html", "--measurements", table, "--deidentify"
     )
-    assert "The texts of arrows and texts are left out" in nameless.stderr
+    assert "Texts, also those of arrows, are left out" in nameless.stderr
     html = (tmp_path / "no.html").read_text()
     assert "1: 50.0 mm" in html
     assert "hilum" not in html
@@ -211,12 +211,12 @@ def test_measurements_of_the_viewer_are_listed_and_drawn(
         (_HEAD + "1,length,,,10 20,,\n", "line 2: 1 points are no length"),
         (_HEAD + "1,length,,,10 20; a b,,\n", "line 2: could not convert string to float"),
         (_HEAD + "1,circle,,,10 20; 1 2,,\n", "'circle' is no kind of measurement"),
-        (_HEAD + "1,length,,,10 20; 1 nan,,\n", "a point is no place on a film"),
-        (_HEAD + "1,length,,,10 20; 1 2,-3,\n", "-3 mm are no size of a pixel"),
+        (_HEAD + "1,length,,,10 20; 1 nan,,\n", "a point is not on a film"),
+        (_HEAD + "1,length,,,10 20; 1 2,-3,\n", "-3 mm is not a pixel size"),
         (_HEAD + "1,length,,,10 20; 1 2,,0123\n", "of the film with digest 0123, but film.png has digest"),
         (_HEAD + "1,length,,,10 20; 1 9000,,\n", "reaches to 1, 9000, but the film has 260 × 320 pixels"),
         (_HEAD + "1,text,,a,1 2,,a\n2,text,,a,1 2,,b\n", "rows of several films"),
-        ("\xff\xfe", "is no text"),
+        ("\xff\xfe", "is not a text file"),
     ],
 )
 def test_a_bad_table_of_measurements_gets_one_sentence(
@@ -275,4 +275,4 @@ def test_a_bad_log_gets_one_sentence(weights: Path, film: Path, tmp_path: Path, 
     result = run_report(weights, film, "--what-if", tmp_path / "log.json", "--out", tmp_path / "case.html")
 
     assert result.exit_code == 1
-    assert "is no log of what-if attempts" in result.output
+    assert "is not a log of what-if attempts" in result.output

@@ -97,7 +97,7 @@ def test_films_of_any_shape_fit_a_tile() -> None:
 
 
 def test_a_map_that_must_not_be_drawn_is_the_bare_film_and_says_why() -> None:
-    void = dataclasses.replace(A, void=True, caveat="Nothing in this map speaks for covid.")
+    void = dataclasses.replace(A, void=True, caveat="Nothing in this map supports covid.")
     board = picture(board_png(FILM, tiles(void)))
 
     assert pane(board, 0).max() == 0
@@ -143,7 +143,7 @@ def test_the_table_holds_probabilities_peaks_and_the_figures_of_each_pair() -> N
     for name, value in expected.items():
         cell = pair[TITLES[name]]["value"]
         assert (not cell) if math.isnan(value) else float(cell) == pytest.approx(value, rel=1e-5)
-    assert "does not say how large a pixel is" in pair[TITLES["distance_mm"]]["note"]
+    assert "The file has no pixel size" in pair[TITLES["distance_mm"]]["note"]
 
 
 def test_the_table_holds_where_each_map_looks_and_its_caveat() -> None:

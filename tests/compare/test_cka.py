@@ -140,7 +140,7 @@ def test_a_stage_that_does_not_vary_has_no_likeness() -> None:
 
 def test_two_films_are_too_few_and_none_is_none() -> None:
     a = network(nn.Identity())
-    with pytest.raises(BadData, match=f"cannot be compared on 2 films: over films it takes {FEWEST} or more"):
+    with pytest.raises(BadData, match=f"cannot be compared on 2 films. Give {FEWEST} or more"):
         cka(a, a, FILMS[:2])
     with pytest.raises(BadData, match="There is no film"):
         cka(a, a, [])

@@ -141,14 +141,13 @@ def test_only_common_findings_are_compared_and_reported() -> None:
     assert comparison.films[0].labels == ("covid", "Mass")
     assert np.array(comparison.films[0].probabilities).shape == (2, 1)
     assert comparison.notes[:2] == (
-        "Compared on covid alone; left out, since not all know it: normal of A; mass, pleural thickening of many.",
-        "A shares one probability among its findings, the others give each its own: the same number does not mean the "
-        "same.",
+        "Compared on covid only; not known to all models: normal of A; mass, pleural thickening of many.",
+        "The probabilities of A add up to 1, the others give each finding its own: equal numbers do not mean the same.",
     )
     assert comparison.figures is not None
     assert comparison.figures.pairs[0].kappa is None  # not all of them give each film exactly one finding
     assert any(
-        "Labels that not all networks know count as none of the findings compared: Mass." in n for n in comparison.notes
+        "Labels that not all models know count as none of the compared findings: Mass." in n for n in comparison.notes
     )
 
 

@@ -145,5 +145,5 @@ def test_too_few_films_with_a_finding_have_no_area() -> None:
         test = delong(np.arange(50.0), np.arange(50.0), positive)
 
     assert math.isnan(test.first)
-    assert test.reason == "4 films have it and 46 have not; it takes 5 of each."
+    assert test.reason == "4 films have it and 46 do not; 5 of each are needed."
     assert test.card()["p"] is None

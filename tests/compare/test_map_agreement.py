@@ -125,7 +125,7 @@ def test_without_spacing_the_distance_is_in_pixels_only_and_reported() -> None:
 
     assert result.distance_px == pytest.approx(90)
     assert math.isnan(result.distance_mm)
-    assert result.notes == ("The file does not say how large a pixel is, so the distance is in pixels only.",)
+    assert result.notes == ("The file has no pixel size, so the distance is in pixels only.",)
 
 
 def test_a_plateau_counts_by_the_share_that_fits() -> None:
@@ -220,7 +220,7 @@ def test_a_map_in_which_nothing_speaks_for_the_finding_has_no_hottest_part() -> 
 
     assert math.isfinite(result.spearman)
     assert np.isnan([result.overlap[5], result.shared, result.distance_px]).all()
-    assert result.notes == ("Nothing in A speaks for the finding, so it has no hottest part.",)
+    assert result.notes == ("Nothing in A supports the finding, so it has no hottest region.",)
 
 
 def test_maps_side_by_side_on_the_film_have_no_common_part() -> None:

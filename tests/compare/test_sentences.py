@@ -165,7 +165,7 @@ def test_a_multi_label_network_that_finds_nothing_says_so() -> None:
     ]
 
     assert disagreement(FILM, tiles, ground=ground()).says == (
-        "A says pneumonia (0.90), B finds nothing (likeliest: pleural thickening 0.30). "
+        "A says pneumonia (0.90), B finds nothing (most likely: pleural thickening 0.30). "
         "A's map is of pneumonia (0.90), B's of mass (0.20)."
     )
 

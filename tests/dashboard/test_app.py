@@ -300,13 +300,13 @@ def test_an_example_that_cannot_be_fetched_says_so_and_the_rest_works(
     desk: Desk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def offline(example: examples.Example) -> bytes:
-        raise Unreachable("The example did not come: is this machine online?")
+        raise Unreachable("Could not download the example: is this machine online?")
 
     monkeypatch.setattr(examples, "fetch", offline)
     name = examples.listed()[0].name
     next(each for each in desk.app.button if each.key == f"example {name}").click()
     desk.run()
-    assert desk.errors == ["The example did not come: is this machine online?"]
+    assert desk.errors == ["Could not download the example: is this machine online?"]
 
     assert set(desk.press("Opacity, right lung").bars) == FINDINGS
     assert desk.errors == []

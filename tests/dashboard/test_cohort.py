@@ -142,7 +142,7 @@ def test_the_heat_of_two_models_is_compared_on_the_same_films(app: AppTest) -> N
     state(app).cohort.charts = "Where it looks"
     app.run()
 
-    assert "untrained less other" in words(app)
+    assert "untrained minus other" in words(app)
 
 
 def test_read_shows_the_films_that_look_most_alike_to_the_model(
@@ -160,7 +160,7 @@ def test_read_shows_the_films_that_look_most_alike_to_the_model(
 
     text = words(page)
     assert text.count('<div class="lb-film"') == 10  # five with the finding, five without
-    assert "nearest have its label" in text
+    assert "have the same label" in text
 
 
 def test_the_view_of_the_page_travels_in_the_link(cohort_run: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -119,7 +119,7 @@ def test_a_cell_of_the_confusion_matrix_lists_its_films_and_the_next_case_stays_
     assert comparison
     matrix = confusion(comparison.films, comparison.panel, 0, repeats=10)
     assert matrix
-    assert "Right and wrong" in page.html
+    assert "Confusion matrices" in page.html
     assert f"A: accuracy {matrix.accuracy.low:.2f}" in page.html
     (label, answer), films = max(matrix.films.items(), key=lambda each: len(each[1]))
     assert len(films) > 1  # or there would be no next case
@@ -242,5 +242,5 @@ def test_a_film_that_changed_on_disk_gets_a_sentence_and_is_not_opened(page: Des
         worklist.open_case(row)
     page.run()
 
-    assert "is another film now than when it was compared" in "".join(page.errors)
+    assert "has changed since it was compared" in "".join(page.errors)
     assert row.key not in page.session.radiographs

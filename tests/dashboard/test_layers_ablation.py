@@ -53,12 +53,12 @@ def _left(desk: Desk) -> list[tuple[str, int]]:
 
 
 def _type(desk: Desk, text: str) -> Desk:
-    next(each for each in desk.app.text_input if each.label == "By number").set_value(text)
+    next(each for each in desk.app.text_input if each.label == "Unit numbers").set_value(text)
     return desk.run()
 
 
 def _typed(desk: Desk) -> str:
-    return str(next(each for each in desk.app.text_input if each.label == "By number").value)
+    return str(next(each for each in desk.app.text_input if each.label == "Unit numbers").value)
 
 
 def _summary(desk: Desk) -> str:
@@ -180,7 +180,7 @@ def test_the_curve_shows_the_loss_per_number_of_units_and_its_slider_sets_the_nu
     film = next(iter(page.session.radiographs.values()))
     curves = ablation_curves(load("small", one), film, "covid", stage=STAGE)
 
-    assert "Fall of covid" in page.html
+    assert "Drop of covid" in page.html
     assert "most relevant first" in page.html
     count = int(curves[0].counts[4])
     page.app.select_slider[0].set_value(count)
@@ -193,7 +193,7 @@ def test_the_slider_of_the_curve_and_the_field_above_the_films_say_the_same(page
     tried = ablation_curves(load("small", one), film, "covid", stage=STAGE)[0].counts.tolist()
     assert 21 not in tried
 
-    page.number("Units, of 256", 21)
+    page.number("Units (of 256)", 21)
     assert page.app.select_slider[0].value == 21
     assert "Switch off these 21" in [each.label for each in page.app.button]
     near = min(tried, key=lambda count: abs(count - 21))
@@ -201,16 +201,16 @@ def test_the_slider_of_the_curve_and_the_field_above_the_films_say_the_same(page
 
     page.app.select_slider[0].set_value(tried[5])
     page.run()
-    field = next(each for each in page.app.number_input if each.label == "Units, of 256")
+    field = next(each for each in page.app.number_input if each.label == "Units (of 256)")
     assert (page.session.layers.removing.top, field.value) == (tried[5], tried[5])
     assert any(each.label.startswith(f"Switch off {tried[5]} for") for each in page.app.button)
 
 
 def test_a_stage_of_fewer_units_takes_all_of_them(page: Desk) -> None:
-    page.number("Units, of 256", 256).choose("Stage", "stage 1").press("Draw the curve")
+    page.number("Units (of 256)", 256).choose("Stage", "stage 1").press("Draw the curve")
 
     count = page.app.select_slider[0].value
-    assert next(each for each in page.app.number_input if each.label == f"Units, of {count}").value == count
+    assert next(each for each in page.app.number_input if each.label == f"Units (of {count})").value == count
 
 
 def test_at_inner_stages_the_curve_is_drawn_on_request(page: Desk) -> None:

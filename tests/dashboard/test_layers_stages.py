@@ -66,7 +66,7 @@ def test_every_stage_has_two_maps_and_its_figures_at_once(page: Desk, one: Path)
     assert page.html.count("units for 80 %") >= 4
     assert page.html.count("same, by LRP") == 4
     assert "LRP distributes the whole score anew" in page.html
-    assert "How early is the decision made" in page.html
+    assert "how early is the decision made" in page.html
     assert "All figures" not in [each.label for each in page.app.expander]
     assert not page.errors
 

@@ -62,9 +62,9 @@ def test_the_atlas_describes_a_unit_and_the_page_names_its_films(layers: Desk, s
     assert "From 12 drawn phantoms, not radiographs" in layers.html
     share = unit.share(greatest)
     expected = (
-        "more than on any"
+        "higher than on all"
         if greatest > unit.most
-        else "less than on any"
+        else "lower than on all"
         if greatest < unit.least
         else f"about {100 * share:.0f} %"
     )
@@ -203,7 +203,7 @@ def test_of_several_atlases_a_broken_one_can_be_left(
     (place / atlases.FILE).write_bytes(b"PAR1 but no more")
     layers.session.layers.part = "atlas"
     layers.run()
-    assert [error for error in layers.errors if "is no atlas of Lightbox, or was cut short" in error]
+    assert [error for error in layers.errors if "is not an atlas of Lightbox, or was cut short" in error]
     assert layers.menu("Atlas in use").options[0] == "broken, which cannot be read"
 
     layers.choose("Atlas in use", atlas_results.atlas_folders(card)[1])
@@ -253,8 +253,8 @@ def test_an_unreadable_atlas_gets_a_sentence_and_the_rest_of_the_unit_is_shown(
     (place / atlases.FILE).write_bytes(b"PAR1 but no more")
     layers.run()
 
-    assert [error for error in layers.errors if "is no atlas of Lightbox, or was cut short" in error]
-    assert "Back to the pixels" in layers.html
+    assert [error for error in layers.errors if "is not an atlas of Lightbox, or was cut short" in error]
+    assert "Pixel attribution" in layers.html
 
 
 def test_from_another_machine_no_folder_can_be_named(layers: Desk, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -70,7 +70,7 @@ def test_films_of_a_network_s_training_are_known_by_their_hash(rows: list[Row], 
 
     assert leakage(rows[:2], trained_on=known)["in_training"] == {"n": 1, "films": ["0-film.png"]}
     assert leakage(rows[:2])["in_training"] is None
-    with pytest.raises(BadCheckpoint, match="no 64-bit hexadecimal numbers"):
+    with pytest.raises(BadCheckpoint, match="not 64-bit hexadecimal numbers"):
         leakage(rows[:1], trained_on=["none"])
 
 

@@ -113,14 +113,14 @@ def test_only_known_leaves_the_others_out() -> None:
         ("file\na.png\n", "lacks the column label; it needs file, label and may have id, patient"),
         ("", "lacks the column file and label"),
         ("file;label\na.png;normal\n", "has semicolons between its columns. Save it with commas"),
-        ("file,label\n", "has a head but no row"),
+        ("file,label\n", "has a header but no rows"),
         ("file,label\n,covid\n", r"films\.csv line 2 names no file"),
         ("file,label\nb.png,covid\n", r"line 2: there is no file b\.png beside the manifest"),
         ("file,label\n/etc/hostname,covid\n", "line 2: /etc/hostname is absolute"),
         ("file,label\nC:\\a.png,covid\n", "is absolute"),
-        ("file,label\n../outside.png,covid\n", r"\.\./outside\.png leads out of the manifest's folder"),
-        ("file,label\nlink.png,covid\n", "link.png leads out of the manifest's folder"),
-        ("file,label,lungs\na.png,covid,../outside.png\n", "leads out"),
+        ("file,label\n../outside.png,covid\n", r"\.\./outside\.png is outside the manifest's folder"),
+        ("file,label\nlink.png,covid\n", "link.png is outside the manifest's folder"),
+        ("file,label,lungs\na.png,covid,../outside.png\n", "is outside the manifest"),
         ("file,label,lesions\na.png,covid,none.png\n", "there is no file none.png"),
         ("file,label,box\na.png,covid,0 0 3\n", "box is '0 0 3'; it must be x0 y0 x1 y1"),
         ("file,label,patient,split\na.png,x,p,train\na.png,x,p,test\n", "Patient p is in train and in test"),
@@ -138,7 +138,7 @@ def test_a_bad_manifest_is_one_sentence(folder: Path, text: str, sentence: str) 
 def test_bytes_that_are_no_text_are_reported(folder: Path) -> None:
     (folder / "films.csv").write_bytes(b"file,label\n\xff\xfe\n")
 
-    with pytest.raises(BadData, match="is no CSV table in UTF-8"):
+    with pytest.raises(BadData, match="is not a CSV table in UTF-8"):
         read_manifest(folder / "films.csv")
 
 

@@ -91,13 +91,13 @@ def test_swapped_findings_are_reported_and_put_in_their_order(rows: list[Row]) -
     assert result.findings == THIRDS
     assert len(result.warnings) == 1
     assert "The findings look swapped" in result.warnings[0]
-    assert result.warnings[0].endswith("what is called middle is right, right is left, left is middle.")
+    assert result.warnings[0].endswith("the output called middle is right, right is left, left is middle.")
 
 
 def test_wrong_grey_values_are_reported_with_those_that_fit(rows: list[Row]) -> None:
     result = polarity(_classifier(input=normalised(UNIT, "bytes")), rows)
 
-    assert "It says the same of every film" in result.warnings[0]
+    assert "It gives every film the same answer" in result.warnings[0]
     assert result.normalisation in ("unit", "imagenet")  # both separate thirds that differ
     assert result.warnings[1].startswith(f"Other grey values fit better, {result.normalisation} (")
     assert result.feeds["unit"].value == 1
@@ -118,7 +118,7 @@ def test_labels_name_scores_that_have_no_names(rows: list[Row]) -> None:
 
     assert result.findings == THIRDS
     assert result.warnings == (
-        "The scores have no names. By these films, finding 1 is left, finding 2 is middle, finding 3 is right.",
+        "The scores have no names. On these films, finding 1 is left, finding 2 is middle, finding 3 is right.",
     )
 
 
@@ -151,7 +151,7 @@ def test_the_luck_of_the_best_order_on_few_films_is_no_swap() -> None:
     assert (result.findings, len(result.warnings)) == (None, 1)
     assert result.warnings[0].startswith("No usable signal: the mean area is 0.37 (")
     assert "Another order of the findings reaches 0.64 (" in result.warnings[0]
-    assert "by luck: that is no sign that the findings are swapped." in result.warnings[0]
+    assert "by chance: that does not show that the findings are swapped." in result.warnings[0]
 
 
 def test_labels_are_the_same_however_they_are_spelled(rows: list[Row]) -> None:

@@ -34,7 +34,7 @@ def test_a_map_with_values_that_are_no_numbers_is_not_drawn(bad: float) -> None:
     ("method", "signed", "reason"),
     [
         (CAM, False, "every place counts against it or not at all"),
-        (CAM, True, "speaks for covid or against it"),
+        (CAM, True, "supports covid or counts against it"),
         (GRADIENT, False, "The gradient of covid is zero everywhere"),
     ],
 )

@@ -104,7 +104,7 @@ def work(pipe: Connection, first: int, last: int, step: int) -> None:
             outcome = "film"
         except UnreadableFile as refusal:
             outcome = "sentence" if str(refusal).startswith("film ") and "\n" not in str(refusal) else "odd sentence"
-            if "kind that was not met before" in str(refusal):
+            if "it is of an unknown kind" in str(refusal):
                 outcome = f"caught {type(refusal.__cause__).__name__}"
         except BaseException as error:  # noqa: BLE001 - that is what is looked for
             outcome = f"crash {type(error).__name__}"

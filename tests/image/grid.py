@@ -161,7 +161,7 @@ def outcome(header: Header) -> str:
     try:
         film = read(file(header), name="film")
     except UnreadableFile as refusal:
-        return "caught" if "kind that was not met before" in str(refusal) else "sentence"
+        return "caught" if "it is of an unknown kind" in str(refusal) else "sentence"
     except BaseException as error:  # noqa: BLE001 - that is what is looked for
         return f"crash {type(error).__name__}"
     wanted = reference(header)

@@ -235,7 +235,7 @@ def test_a_pixel_size_that_cannot_be_is_reported(value: bytes) -> None:
     film = read(saved(dataset), name="film")
 
     assert film.spacing is None
-    assert is_reported(film, "The file's PixelSpacing is no size that a pixel can have")
+    assert is_reported(film, "The file's PixelSpacing is not a possible pixel size")
 
 
 # Lookup tables and overlays

@@ -128,9 +128,9 @@ def test_a_mirror_helps_where_the_first_place_does_not(archive: Archive, tmp_pat
     [
         ("/gone.png", "127.0.0.1 answered 404"),
         ("/changed.png", "204,800 bytes that are not the film in the list"),
-        ("/short.png", "broke off after 1,000 of 204,800 bytes"),
+        ("/short.png", "broke the connection after 1,000 of 204,800 bytes"),
         ("/large.png", "more than the 204,800 bytes"),
-        ("/circle.png", "could not be followed"),
+        ("/circle.png", "invalid answer"),
         ("/silent.png", "did not answer within 0.3 s"),
         ("/slow.png", "sent only [0-9]+ of 204,800 bytes in time"),
     ],
@@ -141,7 +141,7 @@ def test_what_is_not_the_film_is_refused_and_not_stored(
     with pytest.raises(Unreachable, match=reason) as refusal:
         fetch(example(archive.url + path), tmp_path, timeout=0.3, patience=0.5)
 
-    assert str(refusal.value).startswith("The example 'test-film' did not come: ")
+    assert str(refusal.value).startswith("Could not download the example 'test-film': ")
     assert str(refusal.value).endswith("Your own files and the phantom work without it.")
     assert list(tmp_path.iterdir()) == []
 

@@ -198,7 +198,7 @@ def test_a_window_that_cannot_be_read_is_reported_as_such(centre: bytes, width: 
     film = read(raw_window(centre, width), name="window")
 
     assert closeness(film) > 0.99
-    assert is_reported(film, "cannot be read: its centre or width is no number")
+    assert is_reported(film, "cannot be read: its centre or width is not a number")
 
 
 @pytest.mark.parametrize(("centre", "width"), [(b"2048\\ ", b"4096\\ "), (b"2048,0\\2048", b"4096,0\\4096 ")])
@@ -588,7 +588,7 @@ def test_the_traceback_goes_to_the_log_with_the_digest_of_the_file(
         raise RuntimeError("inside")
 
     monkeypatch.setattr("core.image.read.read_dicom", fail)
-    with pytest.raises(UnreadableFile, match="kind that was not met before"):
+    with pytest.raises(UnreadableFile, match="it is of an unknown kind"):
         read(dicom(ramp()), name="Nobody.dcm")
 
     assert "inside" in caplog.text

@@ -104,7 +104,7 @@ def test_a_name_that_says_nothing_is_reported_and_withholds_nothing(part: str) -
     film = replace(CHEST, body_part=part)
 
     assert header(film).level == "note"
-    assert "no name of the chest that is known here" in header(film).sentence
+    assert "not a known name of the chest" in header(film).sentence
     assert reason(film) == ""
 
 

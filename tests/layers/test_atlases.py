@@ -169,11 +169,11 @@ def test_what_is_no_atlas_is_reported(tmp_path: Path) -> None:
     with pytest.raises(BadData, match=r"There is no atlas .*atlas.parquet. Build one"):
         read(tmp_path, card)
     (tmp_path / "atlas.parquet").write_bytes(b"PAR1 but no more")
-    with pytest.raises(BadData, match=r"is no atlas of Lightbox, or was cut short"):
+    with pytest.raises(BadData, match=r"is not an atlas of Lightbox, or was cut short"):
         read(tmp_path, card)
     (tmp_path / "state").mkdir()
     (tmp_path / "state" / "atlas.part.npz").write_bytes(b"no zip")
-    with pytest.raises(BadData, match=r"is no state of an atlas"):
+    with pytest.raises(BadData, match=r"is not the state of an atlas"):
         build(planted.classifier(), _films(), tmp_path / "state")
 
 

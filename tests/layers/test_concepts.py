@@ -143,7 +143,7 @@ def test_the_planted_concept_is_detected_and_others_are_not() -> None:
     assert square.effect.low > 1
     assert square.rise == pytest.approx(square.effect.value, rel=0.25)
     assert square.sentence.startswith("Sensitive at stage 2: towards “square”")
-    assert f"really moves the score by {square.moved}." in square.sentence
+    assert f"Measured logit change when drawn in: {square.moved}." in square.sentence
     assert (square.slight, square.contradicted) == (False, False)
     # the ReLU before stage 2 is shut where a film has no square: to first order nothing gets through
     assert by["square", "square", "stage 1"].verdict == "not shown"
@@ -251,9 +251,9 @@ def test_what_really_happens_is_held_against_the_test() -> None:
         True,
         False,
     ]
-    assert little.sentence.endswith("by −0.003 logits (−0.004 to −0.002), next to nothing, the other way.")
+    assert little.sentence.endswith(": −0.003 logits (−0.004 to −0.002), negligible, the opposite direction.")
     assert against.sentence.startswith("Not confirmed at stage 2: ")
-    assert undecided.sentence.endswith("by +0.30 logits (−0.40 to +1.00), which may be none.")
+    assert undecided.sentence.endswith(": +0.30 logits (−0.40 to +1.00), possibly zero.")
     assert unknown.moved == ""
     assert answer.record()["verdict"] == "sensitive"
 

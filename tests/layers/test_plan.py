@@ -143,7 +143,7 @@ def test_what_mixes_cells_in_an_unknown_way_has_no_field() -> None:
 def test_a_film_of_a_size_that_the_network_cannot_take_is_refused() -> None:
     with torch.device("meta"):
         network = known("inception-v3").build(3, 1)
-    with pytest.raises(Unfit, match=r"takes no film of 40 px with 1 channels \("):
+    with pytest.raises(Unfit, match=r"does not accept films of 40 px with 1 channels \("):
         traced_plan(network, size=40, channels=1)
 
 

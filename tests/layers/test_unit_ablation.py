@@ -58,7 +58,7 @@ def test_the_mean_is_that_of_the_film_or_of_the_reference_set_and_the_text_names
 
     assert own.after.logits == pytest.approx(own.before.logits, abs=1e-4)  # the head sees the mean alone
     assert own.description == (
-        "Switched off: 1 unit of stage 2, set to their mean over this film, since there is no atlas to take it from."
+        "Switched off: 1 unit of stage 2, set to their mean over this film, since there is no atlas."
     )
     assert other.after.logits[0] == planted.WEIGHT * planted.UNIT - 1
     assert other.description.endswith("set to their mean over the reference set.")

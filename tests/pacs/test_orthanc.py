@@ -115,7 +115,7 @@ def test_a_wrong_password_and_a_wrong_address_are_one_sentence_each(pacs: Orthan
         search(PacsServer("x", good.url, user="reader", password="wrong"), StudyQuery())
     with pytest.raises(Unreachable, match=r"404"):
         search(PacsServer("x", f"{good.url}/nowhere", user=good.user, password=good.password), StudyQuery())
-    with pytest.raises(BadSetting, match="no Study Instance UID"):
+    with pytest.raises(BadSetting, match="is not a Study Instance UID"):
         instances(good, "../../system")
     with pytest.raises(BadSetting, match="Exchange them"):
         search(good, StudyQuery(first=date(2026, 1, 2), last=date(2026, 1, 1)))

@@ -79,7 +79,7 @@ def test_a_file_that_is_no_table_of_servers_is_one_sentence(tmp_path: Path, text
     path = tmp_path / "secrets.toml"
     path.write_text(text, encoding="utf-8")
 
-    with pytest.raises(BadSetting, match=r"TOML|no table of servers") as caught:
+    with pytest.raises(BadSetting, match=r"TOML|is not a table of servers") as caught:
         known_servers({}, [path])
     assert "hidden" not in str(caught.value)
 

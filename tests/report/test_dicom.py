@@ -328,13 +328,13 @@ def test_without_a_size_of_a_pixel_there_is_no_parametric_map(classifier: Classi
     case, source = case_of(classifier, film_of(phantom, PixelSpacing=None))
 
     assert "parametric-map.dcm" not in dicom_objects(case, source)
-    assert left_out(case, source)["parametric-map"].startswith("No parametric map: it must give the size of a pixel")
+    assert left_out(case, source)["parametric-map"].startswith("No parametric map: it needs the pixel size")
 
 
 def test_a_colour_film_without_orientation_gives_valid_objects(classifier: Classifier, tmp_path: Path) -> None:
     data = Path(str(get_testdata_file("SC_rgb_dcmtk_+eb+cr.dcm", download=False))).read_bytes()
     made = case_of(classifier, data, cleaning=Cleaning(anyway=True))
-    assert left_out(*made)["presentation-state"].startswith("No presentation state: it is one for grey films")
+    assert left_out(*made)["presentation-state"].startswith("No presentation state: it needs a grey film")
     for name, content in dicom_files(*made).items():
         (tmp_path / name).write_bytes(content)
         report = run("dciodvfy", "-new", tmp_path / name)
@@ -357,5 +357,5 @@ def test_an_instance_that_nothing_can_refer_to_is_refused(
 
 
 def test_from_a_picture_no_patient_is_invented() -> None:
-    with pytest.raises(BadData, match=r"film\.png is no DICOM file\. .* none is invented"):
+    with pytest.raises(BadData, match=r"film\.png is not a DICOM file\. .* none is invented"):
         read_source(b"\x89PNG\r\n\x1a\n" + b"\0" * 200, name="film.png")

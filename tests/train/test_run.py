@@ -359,7 +359,7 @@ def test_a_card_of_other_films_is_left_as_it_is(data: Path, copy: Path, tmp_path
         lambda: train([folder], name="tiny", recipe=TINY, runs=tmp_path / "runs", out=copy),
         lambda: across([folder], name="tiny", recipe=TINY, by="2", runs=tmp_path / "runs", out=copy),
     ):
-        with pytest.raises(BadSetting, match=r"tiny\.json tells of other films and is left as it is"):
+        with pytest.raises(BadSetting, match=r"tiny\.json is about other films and was left unchanged"):
             again()
     assert (copy / "tiny.json").read_text() == before
 
@@ -367,5 +367,5 @@ def test_a_card_of_other_films_is_left_as_it_is(data: Path, copy: Path, tmp_path
 def test_a_card_that_is_a_list_is_reported(data: Path, tmp_path: Path) -> None:
     (tmp_path / "tiny.json").write_text("[]")
 
-    with pytest.raises(BadCheckpoint, match="is no card: it lacks its fields"):
+    with pytest.raises(BadCheckpoint, match="is not a card: it lacks fields"):
         train([data], name="tiny", recipe=TINY, runs=tmp_path / "runs", out=tmp_path)

@@ -102,7 +102,7 @@ def test_the_smallest_region_is_the_patch_that_decides(
     assert (region_mask(found.edit.region, context) == square).all()
     assert found.share == pytest.approx(1 / 256)
     assert found.answer.prediction.probabilities[0] < 0.5
-    assert "turns the answer" in found.sentence
+    assert "changes the answer" in found.sentence
 
 
 def test_two_patches_of_which_one_suffices_are_trimmed_to_one() -> None:
@@ -126,7 +126,7 @@ def test_an_answer_that_rests_on_no_detail_cannot_be_turned() -> None:
 
     assert found.edit is None
     assert found.share == 1
-    assert "No blur turns the answer" in found.sentence
+    assert "No blur changes the answer" in found.sentence
 
 
 def test_brightening_sweeps_give_the_range_that_holds() -> None:
@@ -297,8 +297,8 @@ def test_reversed_labels_and_channels_turn_the_answer() -> None:
     assert by_name["Channels: in reverse order"].turned  # the first channel is then (grey - 1)
     assert "Channels: in reverse order (normal" in warning
     assert "Labels" not in warning  # they turn nearly every answer
-    assert by_name["Bit depth: 8 instead of 16 bit"].reason == "The film has 8 bits a pixel."
-    assert by_name["Shape: made square otherwise"].reason == "The film is square."
+    assert by_name["Bit depth: 8 instead of 16 bit"].reason == "The film has 8 bits per pixel."
+    assert by_name["Shape: other fit to a square"].reason == "The film is square."
 
 
 def test_a_standardised_film_does_not_mind_a_factor() -> None:

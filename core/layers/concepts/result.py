@@ -154,23 +154,23 @@ class ConceptResult:
             f"towards “{what}” the score for {words(self.finding)} rises on {_share(self.score)} of the films, along "
             f"random directions on {_share(float(self.random.mean()))}"
         )
-        of = f", corrected for {self.tests} questions" if self.tests > 1 else ""
-        really = f" Drawn in, it really moves the score by {self.moved}{self._against}." if self.effect else ""
+        of = f", corrected for {self.tests} tests" if self.tests > 1 else ""
+        really = f" Measured logit change when drawn in: {self.moved}{self._against}." if self.effect else ""
         if self.significant:
-            steeper = f"steeper than {_share(self.steeper)} of the ways between random halves of the films"
-            text = f"{rises}; {steeper}. Chance seldom goes as far ({_p(self.corrected)}{of}).{really}"
+            steeper = f"steeper than {_share(self.steeper)} of random directions"
+            text = f"{rises}; {steeper}. Chance rarely gives as much ({_p(self.corrected)}{of}).{really}"
             return f"{_BEGINS[self.verdict]} at {self.stage}: {text}"
-        far = f"chance goes as far often enough ({_p(self.corrected)}{of})"
+        far = f"chance gives as much too often ({_p(self.corrected)}{of})"
         return f"{_BEGINS[self.verdict]} at {self.stage}: {rises}; {far}.{really}"
 
     @property
     def _against(self) -> str:
         """How the measured change contradicts a significant test, if it does."""
-        parts = [", next to nothing"] if self.slight else []
+        parts = [", negligible"] if self.slight else []
         if self.significant and self.contradicted:
-            parts.append(", the other way")
+            parts.append(", the opposite direction")
         elif self.significant and self.undecided and not self.slight:
-            parts.append(", which may be none")
+            parts.append(", possibly zero")
         return "".join(parts)
 
     def record(self) -> dict[str, Any]:

@@ -51,7 +51,7 @@ class SyntheticConcept:
         most = max(int(film.pixels.max()), deepest)
         drawn = np.clip(np.rint(stored), 0, most).astype(film.pixels.dtype)
         pixels = np.where(after == before, film.pixels, drawn)  # values beyond black or white stay, too
-        step = f"{self.title}: made by Lightbox, to see whether a network minds."
+        step = f"{self.title}: drawn by Lightbox, to test whether a network responds."
         return replace(film, pixels=pixels, name=f"{film.name} · {self.title}", steps=(*film.steps, step))
 
 

@@ -43,7 +43,7 @@ def pickle_contents(file: BinaryIO, what: FileKind, name: str) -> PickleContents
         if contents.harmful:
             return contents  # what was read before the end is enough
         if what == "pickle":  # by its first byte alone
-            raise BadCheckpoint(f"{plain(name)} is no checkpoint: neither safetensors nor torch.save's.") from error
+            raise BadCheckpoint(f"{plain(name)} is not a checkpoint: neither safetensors nor torch.save's.") from error
         raise BadCheckpoint(broken_message(name, error)) from error
     return contents
 

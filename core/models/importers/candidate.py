@@ -265,7 +265,7 @@ def corrected(
             f"{channels}: its weights fix that, and it cannot be changed."
         )
     if size is not None and not SIZES[0] <= size <= SIZES[1]:
-        raise BadSetting(f"The size is {size} px; it must lie between {SIZES[0]} and {SIZES[1]} px a side.")
+        raise BadSetting(f"The size is {size} px; it must lie between {SIZES[0]} and {SIZES[1]} px per side.")
     input = replace(candidate.input, size=size or candidate.input.size, fit=square or candidate.input.fit)
     if normalisation is not None:
         input = normalised(input, normalisation)

@@ -215,7 +215,7 @@ def _with_head(trial: _Trial, shapes: Shapes, name: str) -> LayoutMatch:
     title = originals[trial.template.name].title
     if trial.channels not in (1, 3):
         raise BadCheckpoint(
-            f"{plain(name)} is a {title} for {trial.channels} channels. A radiograph has one grey value a pixel: "
+            f"{plain(name)} is a {title} for {trial.channels} channels. A radiograph has one grey value per pixel: "
             "networks for one channel or for three equal ones can be imported."
         )
     matched = set(trial.names.values())
@@ -241,7 +241,7 @@ def _with_head(trial: _Trial, shapes: Shapes, name: str) -> LayoutMatch:
     outputs = shapes[f"{list(heads.values())[-1]}.weight"][0]
     left = tuple(key for key in shapes if key not in used)
     if len(shapes[f"{list(heads.values())[-1]}.weight"]) == 4:
-        notes.append("Its last layer is a 1 × 1 convolution; that its scores are averaged over the film is assumed.")
+        notes.append("Its last layer is a 1 × 1 convolution; its scores are assumed to be averaged over the film.")
     return LayoutMatch(
         trial.template, names, outputs, trial.channels, trial.prefix, trial.spelling, left, norm, tuple(notes)
     )
@@ -267,8 +267,8 @@ def _before_last(trial: _Trial, rest: Shapes, last: str) -> tuple[str, list[str]
     if numbered and int(last_place) < int(place):
         return "", []
     return norms[0], [
-        f"A batch norm ({plain(norms[0])}) stands before the last layer. That nothing but dropout lies between them is "
-        "assumed."
+        f"A batch norm ({plain(norms[0])}) stands before the last layer. It is assumed that only dropout lies between "
+        "them."
     ]
 
 
@@ -300,7 +300,7 @@ def _heads(trial: _Trial, rest: Shapes, name: str, title: str) -> dict[str, str]
             lacking = "more than one last layer" if fitting else f"no layer that takes its {wanted[-1]:,} features"
             raise BadCheckpoint(
                 f"{plain(name)} has the features of a {title} and {lacking}; beside the features there is {there}. "
-                f"Importable is {_chain(trial.template)}."
+                f"Only {_chain(trial.template)} can be imported."
             )
         heads[theirs] = fitting[0]
     return heads
@@ -319,7 +319,7 @@ def _nearest(trials: Sequence[_Trial], shapes: Shapes, name: str) -> str:
     if best is None or len(best.names) < max(4, len(best.template.trunk) // 10):
         titles = ", ".join(sorted({originals[each].title for each in originals}))
         return (
-            f"{plain(name)} is no supported network: it has {len(shapes):,} tensors, such as "
+            f"{plain(name)} is not a supported network: it has {len(shapes):,} tensors, such as "
             f"{listing(shapes)}. Supported are {titles}, with torchvision's layer names."
         )
     more = f", and {len(best.wrong) - 3:,} more differences" if len(best.wrong) > 3 else ""

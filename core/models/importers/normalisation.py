@@ -27,7 +27,7 @@ class Normalisation:
 
 NORMALISATIONS: Mapping[str, Normalisation] = MappingProxyType(
     {
-        "imagenet": Normalisation("ImageNet: 0 to 1, less its mean, by its deviation", 0, 1, "imagenet"),
+        "imagenet": Normalisation("ImageNet: 0 to 1, minus its mean, divided by its deviation", 0, 1, "imagenet"),
         "unit": Normalisation("0 (black) to 1 (white)", 0, 1, "none"),
         "signed": Normalisation("-1 (black) to 1 (white)", -1, 1, "none"),
         "xrayvision": Normalisation("TorchXRayVision: -1024 (black) to 1024 (white)", -1024, 1024, "none"),

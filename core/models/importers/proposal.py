@@ -155,9 +155,7 @@ def _xrayvision(fit: LayoutMatch, points: Tensor | None) -> Proposal:
         )
     notes = []
     if not levels:
-        notes.append(
-            "The file holds no operating points: a finding counts from 0.5 on, where TorchXRayVision has others."
-        )
+        notes.append("The file holds no operating points: 0.5 is used, where TorchXRayVision has others.")
         notes.append("Outputs that were never trained, which some of its networks have, cannot be recognised.")
     if len(outputs) < fit.outputs:
         untrained = listing(names[place] for place in range(fit.outputs) if place not in outputs)

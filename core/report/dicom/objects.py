@@ -66,9 +66,7 @@ def left_out(case: CaseRecord, source: SourceInstance) -> dict[str, str]:
         reasons["segmentation"] = f"No segmentation: {why}"
         reasons["parametric-map"] = f"No parametric map: {why}"
     elif case.radiograph.spacing is None:
-        reasons["parametric-map"] = (
-            "No parametric map: it must give the size of a pixel, which the film's file does not."
-        )
+        reasons["parametric-map"] = "No parametric map: it needs the pixel size, which the film's file does not give."
     if int(source.header.get("SamplesPerPixel") or 1) > 1:
-        reasons["presentation-state"] = "No presentation state: it is one for grey films, and this film is in colour."
+        reasons["presentation-state"] = "No presentation state: it needs a grey film, and this one is in colour."
     return reasons

@@ -55,7 +55,7 @@ def read_source(data: bytes, *, name: str) -> SourceInstance:
         header = pydicom.dcmread(io.BytesIO(data), stop_before_pixels=True, force=data[128:132] == b"DICM")
     except InvalidDicomError as error:
         raise BadData(
-            f"{name} is no DICOM file. DICOM objects belong to a patient and a study, which only a DICOM file names; "
+            f"{name} is not a DICOM file. DICOM objects belong to a patient and a study, which only a DICOM file has; "
             "none is invented. Give the film as DICOM, or write a PDF."
         ) from error
     missing = [keyword for keyword in _NEEDED if not header.get(keyword)]

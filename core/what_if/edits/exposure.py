@@ -46,7 +46,7 @@ def jpeg(film: EditInput, *, quality: Annotated[int, Bounds(1, 100, "quality; 10
 
 
 @edit("bit-depth", title="Bit depth", scope="film", swept="bits", neutral=16.0, span=(1.0, 8.0))
-def bit_depth(film: EditInput, *, bits: Annotated[int, Bounds(1, 16, "bits of a pixel")] = 4) -> Grey:
+def bit_depth(film: EditInput, *, bits: Annotated[int, Bounds(1, 16, "bits per pixel")] = 4) -> Grey:
     """Stores the film with fewer greys."""
     most = np.float32(2**bits - 1)
     return np.asarray(np.rint(film.grey * most) / most, np.float32)

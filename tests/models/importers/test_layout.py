@@ -117,7 +117,7 @@ _LAST = {"fc.weight": _meta(512, 512), "fc.bias": _meta(512)}
     [
         (
             {"a.weight": _meta(3, 3), "b.weight": _meta(3)},
-            "is no supported network: it has 2 tensors, such as",
+            "is not a supported network: it has 2 tensors, such as",
         ),
         (_without(shapes_only(*_RESNET), "layer4.1.bn2.running_var"), r"nearest to ResNet-18 .* is missing"),
         (
@@ -169,7 +169,7 @@ def test_what_may_lie_between_a_batch_norm_and_the_last_layer_is_reported() -> N
     layout = fit(_without(shapes_only("densenet121", 2), "classifier") | _norm("classifier.0", 1024) | last, "file")
 
     assert layout.norm == "classifier.0"
-    assert "nothing but dropout lies between them is assumed" in layout.notes[0]
+    assert "It is assumed that only dropout lies between them" in layout.notes[0]
 
 
 @pytest.mark.parametrize("norms", [("head.3",), ("head.0", "head.1")])
@@ -188,7 +188,7 @@ def test_a_last_layer_that_is_a_convolution_of_one_pixel_is_used_and_reported() 
     layout = fit(state, "file")
 
     assert layout.outputs == 5
-    assert "averaged over the film is assumed" in layout.notes[0]
+    assert "assumed to be averaged over the film" in layout.notes[0]
 
 
 def test_the_names_of_monai_are_recognised() -> None:
