@@ -101,7 +101,8 @@ class InstanceEntry:
 
     @property
     def is_picture(self) -> bool:
-        return self.rows > 0 and self.columns > 0
+        """Whether it is a picture of its own; a segmentation belongs to another one."""
+        return self.rows > 0 and self.columns > 0 and self.modality != "SEG"
 
 
 @dataclass(frozen=True)

@@ -70,6 +70,7 @@ def test_results_come_back_into_the_same_study(pacs: Orthanc, classifier: Classi
     assert receipt.stored == tuple(each.SOPInstanceUID for each in objects)
     stored = {each.uid: each for each in instances(pacs.server, study.uid)}
     assert {stored[each.SOPInstanceUID].modality for each in objects} == {"OT", "PR", "SEG", "SR"}
+    assert sorted(each.modality for each in stored.values() if each.is_picture) == ["DX", "OT", "OT"]  # capture and map
     report = next(stored[each.SOPInstanceUID] for each in objects if each.Modality == "SR")
     back = pydicom.dcmread(io.BytesIO(retrieve(pacs.server, report)))
     assert back.CurrentRequestedProcedureEvidenceSequence[0].StudyInstanceUID == study.uid

@@ -98,7 +98,7 @@ def case_of(
 
 @pytest.fixture(scope="module")
 def made(classifier: Classifier, phantom: Radiograph) -> tuple[CaseRecord, SourceInstance]:
-    case, source = case_of(classifier, film_of(phantom), cleaning=Cleaning(anyway=True))
+    case, source = case_of(classifier, film_of(phantom, StudyDescription="Chest PA"), cleaning=Cleaning(anyway=True))
     return replace(case, annotations=ANNOTATIONS), source
 
 
@@ -143,7 +143,7 @@ def test_every_object_is_of_the_films_patient_and_study_and_refers_to_its_instan
     case, source = made
     dataset = pydicom.dcmread(files[name])
 
-    for keyword in ("PatientName", "PatientID", "StudyInstanceUID"):
+    for keyword in ("PatientName", "PatientID", "StudyInstanceUID", "StudyDescription"):
         assert dataset[keyword].value == source.header[keyword].value
     assert dataset.SeriesInstanceUID != source.header.SeriesInstanceUID
     assert dataset.SOPInstanceUID != source.header.SOPInstanceUID

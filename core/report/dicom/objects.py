@@ -40,6 +40,9 @@ def dicom_objects(case: CaseRecord, source: SourceInstance) -> Mapping[str, Data
         objects["presentation-state"] = presentation_state(case, source, SERIES + 4)
     for name in _PER_SERIES & objects.keys():
         objects[name].Laterality = source.header.get("Laterality") or None
+    if description := source.header.get("StudyDescription"):  # without it, a PACS may list the study without one
+        for dataset in objects.values():
+            dataset.StudyDescription = description
     if source.header.get("PatientIdentityRemoved") == "YES":
         for dataset in objects.values():
             deidentify.mark(dataset)
