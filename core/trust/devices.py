@@ -16,7 +16,7 @@ def devices(question: Question) -> Figure:
     """Share of the heat on cables, electrodes, tubes and pacemakers with a narrow rim, beside the share of the film
     that they cover.
 
-    Value: 0 to 1; an even map has the share that they cover. Devices betray that a patient is in bed or in intensive
+    Value: 0 to 1; an even map has the share that they cover. Devices reveal that a patient is in bed or in intensive
     care, which goes with some labels.
     Source: core.device_network, which learned from drawn devices; faint real ones may be missed.
     """
@@ -32,7 +32,7 @@ def devices(question: Question) -> Figure:
     verdict = {
         "ok": "The map does not single out the devices.",
         "note": "Part of the answer may come from the devices.",
-        "warning": "The answer may come from the devices, which betray how ill a patient is treated, not the finding.",
+        "warning": "The answer may come from the devices, which reveal that a patient is treated, not the finding.",
     }[level]
     sentence = f"{share:.0%} of the heat lies on cables, tubes or other devices, which cover {area:.0%} of the film."
     return Figure("devices", _TITLE, level, share, "of the heat", sentence, verdict, is_share=True)
