@@ -44,7 +44,7 @@ def part(radiograph: Radiograph) -> None:
 
 def _grid(count: int) -> None:
     """Rows and columns of the tiles when they are presented on one screen."""
-    columns = min(count, 2 if count == 4 else 3)
+    columns = count if count < 4 else math.ceil(count / 2)
     st.html(f"<style>.st-key-board {{ --columns: {columns}; --rows: {math.ceil(count / columns)}; }}</style>")
 
 
