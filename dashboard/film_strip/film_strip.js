@@ -152,6 +152,7 @@ class FilmStrip {
     this.open = key;
     this.mark();
     this.reveal();
+    clearTimeout(this.beat); // a later message would replace this one while it is queued
     this.send("opened", key);
   }
 

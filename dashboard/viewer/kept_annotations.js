@@ -5,6 +5,7 @@ class KeptAnnotations {
   constructor() {
     this.known = new Map(); // radiograph key -> annotations on the server, as text
     this.sent = new Map(); // the same, in transit
+    this.repeated = new Map(); // the same, sent a second time
     this.note = () => {
       clearTimeout(this.timer);
       this.timer = setTimeout(() => this.send(), PAUSE);
@@ -24,8 +25,18 @@ class KeptAnnotations {
       const kept = films[key] ?? { shapes: [], calibration: null };
       if (!this.known.has(key)) this.restore(key, kept);
       this.known.set(key, JSON.stringify(kept));
+      this.repeat(key);
     }
     this.note();
+  }
+
+  // Streamlit drops a message that is still queued when the next one arrives: what the server has not taken is sent once
+  // more, and no oftener, as the server may refuse it.
+  repeat(key) {
+    const sent = this.sent.get(key);
+    if (sent === undefined || sent === this.known.get(key) || this.repeated.get(key) === sent) return;
+    this.repeated.set(key, sent);
+    this.sent.delete(key);
   }
 
   // A page without annotations for a film yet gets the earlier ones.
@@ -40,7 +51,7 @@ class KeptAnnotations {
 
   // Annotations of a removed film are removed with it; undoing the removal restores them from the server.
   forget(key) {
-    for (const each of [this.known, this.sent, store.shapes, store.calibrations, store.histories]) each.delete(key);
+    for (const each of [this.known, this.sent, this.repeated, store.shapes, store.calibrations, store.histories]) each.delete(key);
   }
 
   send() {

@@ -281,3 +281,28 @@ def test_one_bar_saves_all_panes_of_its_link(show: Callable[..., Any], tmp_path:
     width = sum(on_viewer(page, "viewer.canvas.width", index) for index in (0, 1))
     with Image.open(tmp_path / "both.png") as picture:
         assert picture.width >= width
+
+
+def test_annotations_that_the_server_did_not_take_are_sent_once_more(open_page: Callable[..., Any]) -> None:
+    page = open_page("about:blank")
+    script = (VIEWER_FILES / "kept_annotations.js").read_text().split("export default")[0]
+
+    sent = page.evaluate(
+        f"""() => {{
+            const store = {{ listeners: new Set(), shapes: new Map(), calibrations: new Map(), histories: new Map() }};
+            const tell = () => {{}};
+            {script}
+            const kept = new KeptAnnotations();
+            const sent = [];
+            const server = {{ open: ["film"], films: {{}} }};
+            const answer = () => {{ kept.update(server, (changed) => sent.push(changed)); kept.send(); }};
+            answer();
+            store.shapes.set("film", [{{ kind: "length", points: [[1, 2], [3, 4]] }}]);
+            kept.send();
+            for (const _ of [1, 2, 3]) answer(); // of other messages: the first one was lost, and the server refuses it
+            kept.close();
+            return sent.length;
+        }}"""
+    )
+
+    assert sent == 2
