@@ -75,7 +75,7 @@ def _must_vanish(observations: Observations, name: str, when: str) -> AuditResul
 def _must_stay(observations: Observations, name: str, when: str, limit: float) -> AuditResult:
     """The verdict where most of the AUC must remain."""
     meaning = {
-        "holds": "It hardly needs what was taken away.",
+        "holds": "Most of what it knows does not need what was taken away.",
         "doubtful": "It may need what was taken away.",
         "fails": "It needs what was taken away, or the change confuses it.",
     }
