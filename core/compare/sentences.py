@@ -1,7 +1,7 @@
 """Agreement and disagreement of several maps of one film, in sentences."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations
 
@@ -15,6 +15,7 @@ from core.types import Radiograph
 TOP = 10  # % of the film: the hottest part whose overlap is reported
 AGREES = 0.5  # overlap from which maps count as agreeing
 SECOND = 0.25  # of the heat, from which the second place is named as well
+_MANY = 5  # models, from which they are counted, not listed
 _MOST = 1 / 3  # of the heat, below which the first place only has the largest share
 _LOOKS = " looks"
 
@@ -76,7 +77,8 @@ def disagreement(
 def headline(tiles: Sequence[Tile], *, explained: Sequence[Tile] = (), named: bool = False) -> str:
     """The calls of all tiles' networks, and the findings of the maps if they differ.
 
-    "A, B and C say covid (0.78, 0.92, 0.70), D says normal (0.61)."
+    "A, B and C say covid (0.78, 0.92, 0.70), D says normal (0.61)." Of five or more models: "4 of 5 models call covid
+    (0.50 to 0.92); E calls normal (0.61)."
 
     explained: the tiles whose findings are named if the maps are of different findings; all by default.
     named:     as in `disagreement`.
@@ -89,6 +91,8 @@ def headline(tiles: Sequence[Tile], *, explained: Sequence[Tile] = (), named: bo
     groups: dict[str, list[int]] = {}
     for index, tile in enumerate(subjects):
         groups.setdefault(tile.says, []).append(index)
+    if len(subjects) >= _MANY:
+        return f"{_counted(groups, subjects)} {_explained(tiles, explained or tiles)}".strip()
     parts = []
     for top, members in groups.items():
         subject = _subject([who[index] for index in members], of=0 if named else len(who))
@@ -96,6 +100,22 @@ def headline(tiles: Sequence[Tile], *, explained: Sequence[Tile] = (), named: bo
         parts.append(f"{subject} {verb} {_finding(top, [subjects[index] for index in members])}")
     sentence = f"{_joined(parts)}."
     return f"{sentence} {_explained(tiles, explained or tiles)}".strip()
+
+
+def _counted(groups: Mapping[str, Sequence[int]], subjects: Sequence[Tile]) -> str:
+    """How many models call each finding, the one that most of them call first; a single model by its name."""
+    parts = []
+    for top, members in sorted(groups.items(), key=lambda group: -len(group[1])):
+        called = [subjects[index] for index in members]
+        if len(members) == 1:
+            parts.append(f"{called[0].name} {'calls' if top else 'finds'} {_finding(top, called)}")
+            continue
+        ends = _range([_probability(tile, top or tile.prediction.likeliest[0]) for tile in called])
+        everyone = f"All {len(subjects)} models" if len(members) == len(subjects) else ""
+        who = everyone or (f"{len(members)} of {len(subjects)} models" if not parts else f"{len(members)}")
+        what = f"call {words(top)} ({ends})" if top else f"find nothing (most likely: {ends})"
+        parts.append(f"{who} {what}")
+    return f"{'; '.join(parts)}."
 
 
 def _finding(name: str, tiles: Sequence[Tile]) -> str:
@@ -114,7 +134,7 @@ def _explained(tiles: Sequence[Tile], some: Sequence[Tile]) -> str:
         return ""
     if len(set(findings)) == 1:
         same = len({tile.checkpoint.key for tile in tiles}) == 1
-        likely = ", ".join(_probability(tile, findings[0]) for tile in (tiles[:1] if same else tiles))
+        likely = _probabilities(tiles[:1] if same else tiles, findings[0])
         what = "The map is" if len(tiles) == 1 else "The maps are"
         return f"{what} of {words(findings[0])} ({likely})."
     clauses = [
@@ -213,6 +233,16 @@ def _subject(names: Sequence[str], *, of: int) -> str:
 
 def _probability(tile: Tile, finding: str) -> str:
     return f"{tile.prediction.probability(finding):.2f}"
+
+
+def _probabilities(tiles: Sequence[Tile], finding: str) -> str:
+    """The probability by each model; of many models the lowest and the highest."""
+    likely = [_probability(tile, finding) for tile in tiles]
+    return _range(likely) if len(likely) >= _MANY else ", ".join(likely)
+
+
+def _range(likely: Sequence[str]) -> str:
+    return " to ".join(dict.fromkeys((min(likely), max(likely))))
 
 
 def _percent(share: float) -> str:

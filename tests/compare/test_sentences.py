@@ -355,10 +355,12 @@ def test_of_many_tiles_the_text_names_who_finds_what_and_two_of_them_are_called_
     five = [tile(name, map_, dict(likely)) for name, likely in values.items()]
 
     assert headline(five, explained=five[:2]) == (
-        "A, B, C and D say pneumonia (0.81, 0.77, 0.81, 0.77), E says normal (0.85). "
-        "The maps are of pneumonia (0.81, 0.77, 0.81, 0.77, 0.10)."
+        "4 of 5 models call pneumonia (0.77 to 0.81); E calls normal (0.85). The maps are of pneumonia (0.10 to 0.81)."
     )
     assert headline(five[:4], explained=five[:2]) == "All say pneumonia (0.81, 0.77, 0.81, 0.77)."
+    six = [*five[:3], tile("F", map_, dict(normal)), five[4], tile("G", map_, dict(SURE))]
+    assert headline(six).startswith("4 of 6 models call pneumonia (0.77 to 0.81); 2 call normal (0.85). The ")
+    assert headline([*five[:4], six[-1]]) == "All 5 models call pneumonia (0.77 to 0.81)."
     looks = disagreement(FILM, five[:2], ground=ground(), named=True).looks
     assert looks == "A and B look at the right lower lung (100 % and 100 % of their heat)."
 
