@@ -146,7 +146,7 @@ def broken_off(handler: BaseHTTPRequestHandler) -> None:
         (trickle, "did not answer within 1 s"),
         (trickled_headers, "did not answer within 1 s"),
         (endless, r"sent more than 34 MB|did not answer within 1 s"),
-        (broken_off, "broke off|could not be reached"),
+        (broken_off, "closed the connection too early|could not be reached"),
         (body(b"", status=302, Location="https://elsewhere.example.org/"), "redirects to another address"),
         (body(b"no", status=403), "refuses access .403."),
         (body(b"no", status=503), "error 503"),
