@@ -92,7 +92,7 @@ def test_the_send_dialog_says_what_is_not_sent_and_why(view: Any, monkeypatch: p
 
     text = "\n".join(each.value for each in page.html)
     assert "4 new objects will be added to the film" in text
-    assert "Not sent. No parametric map: it must give the size of a pixel" in text
+    assert "Not sent. No parametric map: it needs the pixel size" in text
 
 
 def test_a_film_without_a_dicom_file_has_no_dicom_objects(phantom: Radiograph) -> None:
