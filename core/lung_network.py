@@ -141,12 +141,12 @@ def look(network: UNet, films: Tensor) -> list[tuple[Heat, str]]:
     return [_judged(film) for film in views.cpu().numpy()]
 
 
-def dilated(lungs: NDArray[np.bool_], margin: float = MARGIN) -> NDArray[np.bool_]:
-    """(H, W) the lungs and a rim of `margin` of the long side around them: pleura, ribs, errors of the outline."""
-    if not lungs.any():
-        return lungs
-    away = cv2.distanceTransform((~lungs).astype(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_PRECISE)
-    return np.asarray(away <= margin * max(lungs.shape))
+def dilated(mask: NDArray[np.bool_], margin: float = MARGIN) -> NDArray[np.bool_]:
+    """(H, W) the mask and a rim of `margin` of the long side around it; for lungs: pleura, ribs, outline errors."""
+    if not mask.any():
+        return mask
+    away = cv2.distanceTransform((~mask).astype(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_PRECISE)
+    return np.asarray(away <= margin * max(mask.shape))
 
 
 def dice(mask: NDArray[np.bool_], outline: NDArray[np.bool_]) -> float:

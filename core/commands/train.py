@@ -109,6 +109,7 @@ def train(
       python -m core train --data ../shared/cxr --name head --start densenet121-plain --frozen --epochs 9 --sizes 192
       torchrun --nproc-per-node 4 -m core train --data ../shared/cxr --name quick --out build
     """
+    from core import device_network, lung_network
     from core.models import checkpoints
     from core.models.architecture import architectures
     from core.train import cross_validation, devices, lungs, ranks, run
@@ -127,7 +128,7 @@ def train(
         if not ranks.is_first():
             return  # trained in one process
         recipe = changed(recipe, overrides, "The command")
-        train_one = devices.train if recipe.architecture == "devices-unet" else lungs.train
+        train_one = {device_network.NAME: devices.train, lung_network.NAME: lungs.train}[recipe.architecture]
         card = train_one(data, recipe=recipe, runs=runs, out=out, notes=recipe_notes)
         click.echo(f"{card['name']} is written; Dice on the test films {card['metrics']['test']['dice']}.", err=True)
         return

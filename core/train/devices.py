@@ -1,7 +1,6 @@
 """Training the device network: films with devices drawn onto them, since no public set outlines real ones."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -16,12 +15,10 @@ from core.evaluate.intervals import bootstrap
 from core.image.drawn_devices import with_devices
 from core.models import checkpoints
 from core.models.unet import WIDTHS, UNet
-from core.train import log
-from core.train.augment import augment, standardised
+from core.train.augment import standardised
 from core.train.data import STORED_SIDE, Films, load_films, table
-from core.train.fit import total_seconds
 from core.train.recipe import SegmentationRecipe, refuse_other
-from core.train.segmentation import fit
+from core.train.segmentation import fit, store
 from core.types import Input
 
 _LABELS = ("normal", "pneumonia")  # covid films come from wards, and most of them hold devices that nobody outlined
@@ -44,32 +41,13 @@ def train(
         for split in ("train", "val", "test")
     )
 
-    def batch(places: Tensor, size: int, generator: torch.Generator, device: torch.device) -> tuple[Tensor, Tensor]:
-        images, masks = _drawn(films.images[places], int(torch.randint(2**31, (), generator=generator)))
-        augmented, devices = augment(images.to(device), size, generator, lungs=masks.to(device))
-        if devices is None:
-            raise ValueError("films lost their devices")
-        return augmented, devices
+    def batch(places: Tensor, generator: torch.Generator) -> tuple[Tensor, Tensor]:
+        return _drawn(films.images[places], int(torch.randint(2**31, (), generator=generator)))
 
     network = fit(recipe, UNet(WIDTHS[NAME]), len(films), batch, lambda each: _dice(each, val), runs / NAME)
-    out.mkdir(parents=True, exist_ok=True)
-    epochs, notes = log.read(runs / NAME / "log.jsonl"), notes or {}
-    card = {
-        **notes,
-        "task": "devices",
-        "architecture": NAME,
-        "input": checkpoints.input_card(INPUT),
-        "trained_on": {
-            **{split: len(each) for split, each in (("train", films), ("val", val), ("test", test))},
-            "recipe": asdict(recipe),
-            "epochs": epochs,
-            "seconds": round(total_seconds(epochs)),
-            **notes.get("trained_on", {}),
-        },
-        "metrics": {"test": device_figures(network, test)},
-    }
-    checkpoints.store(network, card, NAME, out)
-    return card | {"name": NAME}
+    counts = {"train": len(films), "val": len(val), "test": len(test)}
+    store(network, NAME, recipe, counts, runs / NAME, out, task="devices", input=INPUT, notes=notes or {})
+    return checkpoints.amend(NAME, {"metrics": {"test": device_figures(network, test)}}, out)
 
 
 def _drawn(images: Tensor, seed: int, *, bare: float = _BARE) -> tuple[Tensor, Tensor]:

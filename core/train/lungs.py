@@ -1,7 +1,6 @@
 """Training the lung network on outlined films."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -20,12 +19,10 @@ from core.lung_network import INPUT, NAME, dice, look
 from core.models import checkpoints
 from core.models.device import fast
 from core.models.unet import WIDTHS, UNet
-from core.train import log
-from core.train.augment import augment, standardised
+from core.train.augment import standardised
 from core.train.data import STORED_SIDE, Films, load_films, resized, table
-from core.train.fit import total_seconds
 from core.train.recipe import SegmentationRecipe, refuse_other
-from core.train.segmentation import fit
+from core.train.segmentation import fit, store
 from core.types import Input
 
 
@@ -45,31 +42,12 @@ def train(
         for split in ("train", "val")
     )
 
-    def batch(places: Tensor, size: int, generator: torch.Generator, device: torch.device) -> tuple[Tensor, Tensor]:
-        images, outlines = films.images[places].to(device), _lungs(films)[places].to(device)
-        augmented, inside = augment(images, size, generator, lungs=outlines)
-        if inside is None:
-            raise ValueError("outlined films lost their lungs")
-        return augmented, inside
+    def batch(places: Tensor, generator: torch.Generator) -> tuple[Tensor, Tensor]:
+        return films.images[places], _lungs(films)[places]
 
     network = fit(recipe, UNet(WIDTHS[NAME]), len(films), batch, lambda network: _dice(network, val), runs / NAME)
-    out.mkdir(parents=True, exist_ok=True)
-    epochs = log.read(runs / NAME / "log.jsonl")
-    notes = notes or {}
-    card = {
-        **notes,
-        "task": "lungs",
-        "architecture": NAME,
-        "input": checkpoints.input_card(INPUT),
-        "trained_on": {
-            **{split: sum(row.split == split for row in rows) for split in ("train", "val", "test")},
-            "recipe": asdict(recipe),
-            "epochs": epochs,
-            "seconds": round(total_seconds(epochs)),
-            **notes.get("trained_on", {}),
-        },
-    }
-    checkpoints.store(network, card, NAME, out)
+    counts = {split: sum(row.split == split for row in rows) for split in ("train", "val", "test")}
+    store(network, NAME, recipe, counts, runs / NAME, out, task="lungs", input=INPUT, notes=notes or {})
     return checkpoints.amend(NAME, {"metrics": {"test": dice_figures(network, rows, "test")}}, out)
 
 

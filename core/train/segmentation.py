@@ -1,23 +1,26 @@
 """Training a small U-Net that marks something on films: the lungs, or devices."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from pathlib import Path
-from typing import cast
+from typing import Any, cast
 
 import torch
 from torch import Tensor
 from torch.nn import functional
 from tqdm import tqdm
 
+from core.models import checkpoints
 from core.models.device import fast
 from core.models.unet import UNet
 from core.train import log
-from core.train.fit import averaged
+from core.train.augment import augment
+from core.train.fit import averaged, total_seconds
 from core.train.recipe import SegmentationRecipe
+from core.types import Input
 
-Batches = Callable[[Tensor, int, torch.Generator, torch.device], tuple[Tensor, Tensor]]
+Batches = Callable[[Tensor, torch.Generator], tuple[Tensor, Tensor]]
 Score = Callable[[UNet], float]
 
 
@@ -25,7 +28,7 @@ def fit(recipe: SegmentationRecipe, network: UNet, films: int, batches: Batches,
     """The network with averaged weights after the last epoch.
 
     films:   how many there are to train on.
-    batches: gives the images and masks (N, 1, S, S) of the films at these places, augmented, at a size.
+    batches: gives the images (N, S, S) and masks (N, s, s), both uint8, of the films at these places.
     score:   Dice on the validation films, for monitoring.
     After every epoch `folder` holds state.pt, from which an interrupted run continues, and a line in log.jsonl.
     """
@@ -49,7 +52,10 @@ def fit(recipe: SegmentationRecipe, network: UNet, films: int, batches: Batches,
         total = 0.0
         places = torch.split(torch.randperm(films, generator=generator), recipe.batch)
         for batch in tqdm(places, desc=f"epoch {epoch + 1}/{len(schedule)} at {schedule[epoch]} px"):
-            images, masks = batches(batch, schedule[epoch], generator, device)
+            stored, drawn = (each.to(device) for each in batches(batch, generator))
+            images, masks = augment(stored, schedule[epoch], generator, lungs=drawn)
+            if masks is None:
+                raise ValueError("augmented films lost their masks")
             with fast(device):
                 logits = network(images.contiguous(memory_format=torch.channels_last))
             loss = overlap_loss(logits.float(), masks)
@@ -72,6 +78,42 @@ def fit(recipe: SegmentationRecipe, network: UNet, films: int, batches: Batches,
         log.store(folder / "state.pt", asdict(recipe), parts, epoch + 1)
     trained = cast(UNet, average.module)
     return trained.eval().cpu()
+
+
+def store(
+    network: UNet,
+    name: str,
+    recipe: SegmentationRecipe,
+    films: Mapping[str, int],
+    folder: Path,
+    out: Path,
+    *,
+    task: str,
+    input: Input,
+    notes: Mapping[str, Any],
+) -> None:
+    """Writes the weights and a card without figures into `out`.
+
+    films:  split -> number of films.
+    folder: of `fit`, with its log.
+    notes:  the card's texts (core.train.recipe.notes).
+    """
+    out.mkdir(parents=True, exist_ok=True)
+    epochs = log.read(folder / "log.jsonl")
+    card = {
+        **notes,
+        "task": task,
+        "architecture": name,
+        "input": checkpoints.input_card(input),
+        "trained_on": {
+            **films,
+            "recipe": asdict(recipe),
+            "epochs": epochs,
+            "seconds": round(total_seconds(epochs)),
+            **notes.get("trained_on", {}),
+        },
+    }
+    checkpoints.store(network, card, name, out)
 
 
 def overlap_loss(logits: Tensor, masks: Tensor) -> Tensor:

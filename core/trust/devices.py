@@ -1,14 +1,19 @@
 """How much of the map lies on devices."""
 
-import cv2
-import numpy as np
+from collections.abc import Mapping
 
 from core import device_network
-from core.trust.measure import CHANCE, Figure, Question, measure, no_area
+from core.lung_network import dilated
+from core.trust.measure import Figure, Question, heat_on, measure, no_area
 from core.types import Level
 
 _TITLE = "Heat on devices"
-_RIM = 5  # px of 256: around each device, since maps are coarse
+_AROUND = 0.02  # of the film's long side: a rim around each device, since maps are coarse
+_VERDICTS: Mapping[Level, str] = {
+    "ok": "The map does not single out the devices.",
+    "note": "Part of the answer may come from the devices.",
+    "warning": "The answer may come from the devices, which reveal that a patient is treated, not the finding.",
+}
 
 
 @measure("devices", title=_TITLE, aspect="reason", obstacle=no_area)
@@ -26,13 +31,5 @@ def devices(question: Question) -> Figure:
         sentence = "No cable, electrode, tube or pacemaker is found; faint ones may be missed."
         verdict = "Devices are not the reason."
         return Figure("devices", _TITLE, "ok", 0.0, "of the heat", sentence, verdict, is_share=True)
-    inside = cv2.dilate(marked.astype(np.uint8), np.ones((2 * _RIM + 1, 2 * _RIM + 1), np.uint8)).astype(bool)
-    share, area = float(heat[inside].sum() / heat.sum()), float(inside.mean())
-    level: Level = "warning" if share > area + 2 * CHANCE else "note" if share > area + CHANCE else "ok"
-    verdict = {
-        "ok": "The map does not single out the devices.",
-        "note": "Part of the answer may come from the devices.",
-        "warning": "The answer may come from the devices, which reveal that a patient is treated, not the finding.",
-    }[level]
-    sentence = f"{share:.0%} of the heat lies on cables, tubes or other devices, which cover {area:.0%} of the film."
-    return Figure("devices", _TITLE, level, share, "of the heat", sentence, verdict, is_share=True)
+    inside = dilated(marked, _AROUND)
+    return heat_on("devices", _TITLE, heat, inside, what="cables, tubes or other devices", verdicts=_VERDICTS)

@@ -1,15 +1,22 @@
 """How much of the map lies on burnt-in marks."""
 
+from collections.abc import Mapping
+
 import numpy as np
 
 from core.image import marks as film_marks
 from core.image.arrangement import arranged
 from core.image.prepare import enlarge
 from core.image.small_film import Look
-from core.trust.measure import CHANCE, Figure, Question, measure, no_area
+from core.trust.measure import Figure, Question, heat_on, measure, no_area
 from core.types import Cleaning, Level, Radiograph
 
 _TITLE = "Heat on burnt-in marks"
+_VERDICTS: Mapping[Level, str] = {
+    "ok": "The map does not single out the marks.",
+    "note": "Part of the answer may come from the marks.",
+    "warning": "The answer may come from the marks, which can reveal the hospital or the label.",
+}
 _AROUND = 0.02  # of the film's sides: a rim around each mark, since maps are coarse
 _COLOUR = 48  # of 255: a coloured mark is at least this much more colourful than the film
 
@@ -29,15 +36,7 @@ def marks(question: Question) -> Figure:
         return Figure("marks", _TITLE, "ok", 0.0, "of the heat", sentence, verdict, is_share=True)
     heat = enlarge(explanation.heat, explanation.placement, question.radiograph.pixels.shape)
     heat = np.nan_to_num(heat, nan=0.0).clip(min=0)
-    share, area = float(heat[inside].sum() / heat.sum()), float(inside.mean())
-    level: Level = "warning" if share > area + 2 * CHANCE else "note" if share > area + CHANCE else "ok"
-    verdict = {
-        "ok": "The map does not single out the marks.",
-        "note": "Part of the answer may come from the marks.",
-        "warning": "The answer may come from the marks, which can reveal the hospital or the label.",
-    }[level]
-    sentence = f"{share:.1%} of the heat lies on burnt-in marks, which cover {area:.1%} of the film."
-    return Figure("marks", _TITLE, level, share, "of the heat", sentence, verdict, is_share=True)
+    return heat_on("marks", _TITLE, heat, inside, what="burnt-in marks", verdicts=_VERDICTS)
 
 
 def marked(radiograph: Radiograph, cleaning: Cleaning) -> np.ndarray[tuple[int, int], np.dtype[np.bool_]]:

@@ -2,7 +2,7 @@
 
 import functools
 import math
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
@@ -182,6 +182,20 @@ def no_map(question: Question) -> str:
     if float(heat.max(initial=0.0)) <= 0:
         return "The map is flat: it shows no evidence for this finding."
     return ""
+
+
+def heat_on(
+    name: str, title: str, heat: Heat, part: NDArray[np.bool_], *, what: str, verdicts: Mapping[Level, str]
+) -> Figure:
+    """The figure of a measure that asks how much of the heat lies on a suspicious part of the film.
+
+    heat, part: (h, w), heat >= 0; what: the part in the plural, as in "burnt-in marks".
+    verdicts:   what it means that the part has about the share of an even map ("ok"), more, or much more ("warning").
+    """
+    share, area = float(heat[part].sum() / heat.sum()), float(part.mean())
+    level: Level = "warning" if share > area + 2 * CHANCE else "note" if share > area + CHANCE else "ok"
+    sentence = f"{share:.1%} of the heat lies on {what}, which cover {area:.1%} of the film."
+    return Figure(name, title, level, share, "of the heat", sentence, verdicts[level], is_share=True)
 
 
 def no_area(question: Question) -> str:

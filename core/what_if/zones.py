@@ -1,5 +1,4 @@
-"""Zones of a film by name: lungs, everything outside them, markers, devices, the hottest
-tenth, and anatomical regions."""
+"""Zones of a film by name: lungs, all outside them, markers, devices, the hottest tenth, anatomical regions."""
 
 import cv2
 import numpy as np
@@ -9,6 +8,7 @@ from core import device_network
 from core.compare.anatomical_regions import AnatomicalRegions, anatomical_places
 from core.compare.grid import placed, whole
 from core.errors import BadSetting, NoLungs
+from core.lung_network import dilated
 from core.registry import unknown
 from core.trust.measure import hottest
 from core.types import Cleaning, Explanation, Radiograph
@@ -80,8 +80,7 @@ def _devices(radiograph: Radiograph, cleaning: Cleaning) -> NDArray[np.bool_]:
     mask = device_network.devices(radiograph, cleaning)
     if not mask.any():
         raise BadSetting("No cable, electrode, tube or pacemaker is found on this film. Draw the region instead.")
-    reach = max(1, round(_RIM * max(mask.shape)))
-    return cv2.dilate(mask.astype(np.uint8), np.ones((2 * reach + 1, 2 * reach + 1), np.uint8)).astype(bool)
+    return dilated(mask, _RIM)
 
 
 def _hottest(radiograph: Radiograph, explanation: Explanation | None) -> NDArray[np.bool_]:

@@ -5,18 +5,17 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from PIL import Image
 
 from core.cohort.films import films_of
 from core.cohort.launch import run_path
 from core.cohort.run import run
 from core.cohort.settings import Settings
-from core.image.phantom import draw
 from core.models import checkpoints
 from dashboard.views import pages
 from tests.browser.conftest import PATIENCE_MS, settle
 from tests.browser.test_app import DRAWN, WORKING, open_phantom
 from tests.browser.viewer_hand import drag, on_screen, pressed, settled
+from tests.cohort.drawn import labelled_films
 
 BARRIERS = ("serious", "critical")
 GROUND = "getComputedStyle(document.querySelector('[data-testid=stApp]')).backgroundColor"
@@ -39,13 +38,7 @@ def barriers(page: Any) -> list[str]:
 @pytest.fixture(scope="module")
 def labelled_run(models: Path | None, tmp_path_factory: pytest.TempPathFactory) -> None:
     """A cohort run of twelve drawn films, which the page Cohort opens."""
-    folder = tmp_path_factory.mktemp("cohort")
-    lines = ["file,label,sex"]
-    for number in range(12):
-        pixels = draw(seed=number, height=100, width=90).radiograph.pixels
-        Image.fromarray((pixels >> 8).astype("uint8")).save(folder / f"{number}.png")
-        lines.append(f"{number}.png,{'covid' if number % 2 else 'normal'},{'F' if number % 3 else 'M'}")
-    (folder / "films.csv").write_text("\n".join(lines))
+    folder = labelled_films(tmp_path_factory.mktemp("cohort"))
     run(films_of(str(folder)), run_path("drawn"), Settings((checkpoints.names()[0],), checks=False), workers=0)
 
 

@@ -6,7 +6,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 from click.testing import CliRunner, Result
-from PIL import Image
 
 from core.__main__ import cli
 from core.cohort.films import films_of
@@ -15,8 +14,8 @@ from core.cohort.settings import Settings
 from core.cohort.similar import neighbour_precision, similar_films
 from core.cohort.table import CohortTable, Selection
 from core.errors import BadData
-from core.image.phantom import draw
 from core.models.classifier import Classifier
+from tests.cohort.drawn import labelled_films
 from tests.cohort.test_drift import CHOSEN, FILMS, made_run
 
 
@@ -67,14 +66,8 @@ def test_other_features_and_a_run_without_any_are_refused(table: CohortTable) ->
 def test_the_last_stage_may_be_named_and_one_without_features_is_refused(
     weights: Path, classifier: Classifier, tmp_path: Path
 ) -> None:
-    lines = ["file,label"]
-    for number in range(12):
-        pixels = draw(seed=number, height=120, width=110).radiograph.pixels
-        Image.fromarray((pixels >> 8).astype("uint8")).save(tmp_path / f"{number}.png")
-        lines.append(f"{number}.png,{'covid' if number % 2 else 'normal'}")
-    (tmp_path / "films.csv").write_text("\n".join(lines))
     settings = Settings(("untrained",), checks=False, lungs=False)
-    run(films_of(str(tmp_path)), tmp_path / "run", settings, weights=weights, workers=0)
+    run(films_of(str(labelled_films(tmp_path))), tmp_path / "run", settings, weights=weights, workers=0)
     with classifier.alone() as network:
         earlier, *_, last = network.stages
 

@@ -3,7 +3,6 @@
 from pathlib import Path
 
 import pytest
-from PIL import Image
 from streamlit.testing.v1 import AppTest
 
 from core.cohort.films import films_of
@@ -15,11 +14,11 @@ from core.image.phantom import draw
 from dashboard.cache import model_files
 from dashboard.cohort import cohort_link
 from dashboard.state import Session
+from tests.cohort.drawn import FILMS, labelled_films
 from tests.dashboard.conftest import SECONDS
 from tests.dashboard.small_models import put
 
 VIEW = Path(__file__).parents[2] / "dashboard" / "views" / "cohort.py"
-FILMS = 12
 
 
 @pytest.fixture(scope="module")
@@ -33,13 +32,7 @@ def two_models(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def cohort_run(two_models: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A run of both over twelve films with labels."""
-    folder = tmp_path_factory.mktemp("cohort")
-    lines = ["file,label,sex"]
-    for number in range(FILMS):
-        pixels = draw(seed=number, height=100, width=90).radiograph.pixels
-        Image.fromarray((pixels >> 8).astype("uint8")).save(folder / f"{number}.png")
-        lines.append(f"{number}.png,{'covid' if number % 2 else 'normal'},{'F' if number % 3 else 'M'}")
-    (folder / "films.csv").write_text("\n".join(lines))
+    folder = labelled_films(tmp_path_factory.mktemp("cohort"))
     out = tmp_path_factory.mktemp("runs") / "small"
     settings = Settings(("untrained", "other"), checks=False, lungs=True)
     run(films_of(str(folder)), out, settings, weights=two_models, workers=0)
