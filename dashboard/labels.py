@@ -42,11 +42,11 @@ def use(here: Session, table: dict[str, str]) -> int:
 
 
 def sentence(prediction: Prediction, checkpoint: Checkpoint, label: str | None) -> str:
-    """ "Label normal: wrong."; empty without a label."""
+    """ "Wrong: labelled normal."; empty without a label."""
     if not label:
         return ""
-    judged = {True: ": right", False: ": wrong", None: ""}[agrees(prediction, checkpoint, label)]
-    return f"Label {words(label.replace(_BETWEEN, ', '))}{judged}."
+    begin = {True: "Right: labelled", False: "Wrong: labelled", None: "Labelled"}[agrees(prediction, checkpoint, label)]
+    return f"{begin} {words(label.replace(_BETWEEN, ', '))}."
 
 
 def agrees(prediction: Prediction, checkpoint: Checkpoint, label: str | None) -> bool | None:

@@ -58,7 +58,7 @@ def strip(checkpoint: Checkpoint | None) -> None:
     film_strip(checkpoint)
     step = "J and K: next and previous film. " if len(here.radiographs) > 1 else ""
     st.caption(
-        f"{step}In memory until Clear, or {kept_sessions.MINUTES} minutes after you close the tab. Not in a file."
+        f"{step}In memory, never in a file, until Clear or {kept_sessions.MINUTES} minutes after you close the tab."
     )
 
 

@@ -17,6 +17,6 @@ def draw() -> None:
         film_upload.case_gallery()
         film_upload.files("Or drop your own films here: DICOM, PNG, JPEG or TIFF, several at once", at="welcome")
         st.caption(
-            "Your films stay in the memory of this server, in no file, until Clear, or until "
+            "Your films stay in this server's memory, never in a file, until Clear or "
             f"{kept_sessions.MINUTES} minutes after you close the tab. A reload keeps them; a link never contains them."
         )

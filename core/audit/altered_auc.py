@@ -75,9 +75,9 @@ def _must_vanish(observations: Observations, name: str, when: str) -> AuditResul
 def _must_stay(observations: Observations, name: str, when: str, limit: float) -> AuditResult:
     """The verdict where most of the AUC must remain."""
     meaning = {
-        "holds": "Most of what it knows does not need what was taken away.",
-        "doubtful": "It may need what was taken away.",
-        "fails": "It needs what was taken away, or the change confuses it.",
+        "holds": "It largely works without what was removed.",
+        "doubtful": "It may need what was removed.",
+        "fails": "It needs what was removed, or the change confuses it.",
     }
     return _judged(observations, name, when, lambda share: above(share, limit), meaning)
 

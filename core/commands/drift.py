@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from core.cohort.drift import Drift
 
 
-@command("drift", short_help="Compare two runs: what differs, and in which films most.")
+@command("drift", short_help="Compare two runs: what differs, and which films stand out.")
 @click.argument("first", metavar="RUN", type=click.Path(path_type=Path))
 @click.argument("second", metavar="RUN", type=click.Path(path_type=Path))
 @rows_of_run

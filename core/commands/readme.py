@@ -136,10 +136,10 @@ def _device_network() -> str:
     test = card["metrics"]["test"]
     found, right, dice, without = (test[name] for name in ("sensitivity", "ppv", "dice", "marked_without"))
     return (
-        f"On {test['n']} test films with drawn devices it marks {found['value']:.0%} ({found['low']:.0%} to "
-        f"{found['high']:.0%}) of their pixels, and {right['value']:.0%} ({right['low']:.0%} to {right['high']:.0%}) "
-        f"of what it marks is one (Dice {dice['value']:.2f}). Where nothing was drawn it marks {without['value']:.2%} "
-        "of the same films' area, part of it on real devices."
+        f"On {test['n']} test films with drawn devices, it marks {found['value']:.0%} ({found['low']:.0%} to "
+        f"{found['high']:.0%}) of the devices' pixels, and {right['value']:.0%} ({right['low']:.0%} to "
+        f"{right['high']:.0%}) of the marked pixels are on a device (Dice {dice['value']:.2f}). On the same films "
+        f"without drawn devices, it marks {without['value']:.2%} of the area; part of that is on real devices."
     )
 
 

@@ -98,7 +98,7 @@ def _sets(card: Checkpoint, sets: PredictionSets) -> None:
                 f"{_percent(low, films)} of {films} films of {name}. The network learned from films of these "
                 "hospitals; expect less at a new one."
             )
-        heads = ["Test films", "Number", "Label in the set", "Against nominal"]
+        heads = ["Test films", "Number", "Label in the set", "Compared with nominal"]
         st.html(markup.table(heads, rows, caption=caption))
 
 

@@ -31,7 +31,7 @@ class KeptAnnotations {
   }
 
   // Streamlit drops a message that is still queued when the next one arrives: what the server has not taken is sent once
-  // more, and no oftener, as the server may refuse it.
+  // more, and only once, as the server may refuse it.
   repeat(key) {
     const sent = this.sent.get(key);
     if (sent === undefined || sent === this.known.get(key) || this.repeated.get(key) === sent) return;

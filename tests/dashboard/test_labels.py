@@ -41,10 +41,10 @@ def test_the_strip_shows_label_and_whether_the_model_agrees(desk: Desk, png: byt
     desk.drop(("labels.csv", f"file,label\nfilm.png,{other}\n".encode()))
 
     assert [(film["label"], film["right"]) for film in desk.strip] == [(other, False)]
-    assert f"<span>Label {other}: wrong.</span>" in desk.html
+    assert f"<span>Wrong: labelled {other}.</span>" in desk.html
     desk.drop(("labels.csv", f"file,label\nfilm.png,{says}\n".encode()))
     assert [(film["label"], film["right"]) for film in desk.strip] == [(says, True)]
-    assert f"<span>Label {says}: right.</span>" in desk.html
+    assert f"<span>Right: labelled {says}.</span>" in desk.html
 
 
 def test_a_known_row_of_the_strip_is_computed_once_and_anew_when_its_film_changes(
