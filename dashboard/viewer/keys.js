@@ -41,6 +41,7 @@ function listenToKeys(root, lead) {
     else if (key in ARROWS && event.shiftKey) windowBy(viewer, 12 * dx, 12 * dy);
     else if (key in ARROWS) panBy(viewer, -40 * dx, -40 * dy);
     else if (key === "Escape" && crossed) viewer.act("cross");
+    else if (key === "Escape" && viewer.asked) answerLabel(viewer, viewer.asked, null); // its field gets the focus a frame later
     else if (key === "Escape" && presenting()) viewer.act("expand");
     else if (key === "r" && event.shiftKey) viewer.act("turnBack");
     else if (key in PLAIN_KEYS) viewer.act(PLAIN_KEYS[key]);
