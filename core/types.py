@@ -19,6 +19,7 @@ Heat = NDArray[np.float32]
 Grey = NDArray[np.float32]  # 0 black to 1 white
 Level = Literal["ok", "note", "warning"]  # of a film check or a trust measure
 _NOTEBOOK = 512  # px, the long side of a picture in a notebook
+MANUFACTURER = "Lightbox"  # in the DICOM objects that we write
 FUSED = "+"  # between the names of the stages of a fused map
 
 

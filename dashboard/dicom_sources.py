@@ -9,12 +9,12 @@ from core.types import Radiograph
 _SOURCES: WeakKeyDictionary[Radiograph, SourceInstance | str] = WeakKeyDictionary()  # dropped with the film
 
 
-def remember(radiograph: Radiograph, data: bytes) -> None:
+def remember(radiograph: Radiograph, data: bytes, frame: int | None = None) -> None:
     """Stores the header of the film's file, without pixels, or the reason why no object can refer to it."""
     if radiograph in _SOURCES:
         return
     try:
-        _SOURCES[radiograph] = read_source(data, name=radiograph.name)
+        _SOURCES[radiograph] = read_source(data, name=radiograph.name, frame=frame)
     except BadData as error:
         _SOURCES[radiograph] = str(error)
 

@@ -254,7 +254,7 @@ def _read(data: bytes, name: str, frame: int | None = None) -> Radiograph | None
         here.problems.append(str(error))
         return None
     here.add(radiograph)
-    dicom_sources.remember(here.radiographs[radiograph.key], data)
+    dicom_sources.remember(here.radiographs[radiograph.key], data, frame)
     return radiograph
 
 

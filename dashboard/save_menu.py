@@ -31,7 +31,7 @@ from dashboard.state import Session, session
 
 _DEIDENTIFIED = (
     "Leaves out the file's name and texts drawn on the film. DICOM objects keep an allow-list of elements only, with "
-    "new identifiers."
+    "new identifiers, and the film is saved with them."
 )
 
 
@@ -136,8 +136,7 @@ def _source(chosen: MapView) -> SourceInstance:
 
 def _dicom_zip(chosen: MapView, map_: Explanation, here: Session) -> bytes:
     case, source = _case(chosen, map_, here), _source(chosen)
-    if here.deidentified:
-        source = deidentified(source)
+    source = deidentified(case, source) if here.deidentified else source
     reasons = left_out(case, source)
     notes = {"left out.txt": "\n".join(reasons.values()).encode()} if reasons else {}
     return _zip(dicom_files(case, source) | notes)

@@ -21,9 +21,10 @@ from core.errors import BadData
 )
 @options.as_json
 def fetch(server: str, study: str, out: Path, as_json: bool) -> None:
-    """Writes each picture of the study STUDY (its Study Instance UID) to DIR/UID.dcm.
+    """Writes each film of the study STUDY (its Study Instance UID) to DIR/UID.dcm.
 
-    The files hold all that the PACS has, including patients' names. Existing files are never overwritten.
+    The files hold all that the PACS has, including patients' names. Existing files are never overwritten. Results that
+    Lightbox sent into the study are left out.
 
     \b
     Example:
@@ -34,10 +35,10 @@ def fetch(server: str, study: str, out: Path, as_json: bool) -> None:
 
     files.refuse_out(out)
     pacs = server_named(server)
-    pictures = [each for each in instances(pacs, study) if each.is_picture]
-    if not pictures:
-        raise BadData(f"The study {study} has no pictures. `pacs search` says how many images a study holds.")
-    for each in pictures:
+    films = [each for each in instances(pacs, study) if each.is_film]
+    if not films:
+        raise BadData(f"The study {study} has no films. `pacs search` says how many images a study holds.")
+    for each in films:
         path = out / f"{each.uid}.dcm"
         if not path.exists():
             files.write({path: retrieve(pacs, each)})

@@ -58,7 +58,7 @@ def _object(path: Path) -> "Dataset":
     import pydicom
     from pydicom.errors import InvalidDicomError
 
-    from core.report.dicom.source import MANUFACTURER
+    from core.types import MANUFACTURER
 
     try:
         dataset = pydicom.dcmread(path)

@@ -167,7 +167,7 @@ def report(
     from core.report.manifest import read_manifest
 
     _refuse_outs(outs, figure, dicom, source)
-    film = report_files.instance(file) if dicom else None
+    instance = report_files.instance(file, frame) if dicom else None
     annotations = report_files.annotations(measurements, lengths, nameless=deidentify)
     attempts = report_files.attempts(log)
     change = partial(_changed, annotations=annotations, blacken=blacken, nameless=deidentify)
@@ -184,8 +184,8 @@ def report(
     if deidentify:
         report_files.warn_of_text(case)
     contents = report_files.documents(case, outs) | (report_files.figure_files(case, figure) if figure else {})
-    if dicom and film:
-        contents |= report_files.dicom_objects(case, film, dicom, deidentify=deidentify, blacken=blacken)
+    if dicom and instance:
+        contents |= report_files.dicom_objects(case, instance, dicom, deidentify=deidentify)
     maps = f"{len(case.maps)} {'map' if len(case.maps) == 1 else 'maps'}"
     record = {
         "path": file,

@@ -42,8 +42,8 @@ def figure_files(case: "CaseRecord", name: Path) -> dict[Path, bytes]:
     return {stem.with_name(stem.name + suffix): data for suffix, data in contents.items()}
 
 
-def instance(file: str) -> "tuple[bytes, SourceInstance]":
-    """The content of the film's file, and its DICOM instance. Raises: BadData for a file that is not a film."""
+def instance(file: str, frame: int | None) -> "SourceInstance":
+    """The film's DICOM instance. Raises: BadData for a file that is not a film."""
     from core.report.dicom.source import read_source
 
     if file == files.STDIN:
@@ -52,34 +52,18 @@ def instance(file: str) -> "tuple[bytes, SourceInstance]":
         data = Path(file).read_bytes()
     except OSError as error:
         raise BadData(f"{file} cannot be opened: {error.strerror}. Give the film as a file of its own.") from error
-    return data, read_source(data, name=Path(file).name)
+    return read_source(data, name=Path(file).name, frame=frame)
 
 
-def dicom_objects(
-    case: "CaseRecord",
-    film: "tuple[bytes, SourceInstance]",
-    folder: Path,
-    *,
-    deidentify: bool,
-    blacken: Sequence[str],
-) -> dict[Path, bytes]:
+def dicom_objects(case: "CaseRecord", source: "SourceInstance", folder: Path, *, deidentify: bool) -> dict[Path, bytes]:
     """The DICOM objects, including a de-identified film itself. Anything left out is reported on stderr."""
-    from core.image.blacken import boxes_of
-    from core.image.read import read
-    from core.report.dicom.deidentify import deidentified, deidentified_film
-    from core.report.dicom.objects import dicom_files, file_of, left_out
+    from core.report.dicom.deidentify import deidentified
+    from core.report.dicom.objects import dicom_files, left_out
 
-    data, source = film
-    contents = {}
-    if deidentify:
-        source = deidentified(source)
-        original = read(data, name=case.radiograph.name)
-        copy = deidentified_film(data, source, case.radiograph, boxes_of(original, blacken))
-        contents["film.dcm"] = file_of(copy)
+    source = deidentified(case, source) if deidentify else source
     for reason in left_out(case, source).values():
         click.echo(reason, err=True)
-    contents |= dicom_files(case, source)
-    return {folder / name: content for name, content in contents.items()}
+    return {folder / name: content for name, content in dicom_files(case, source).items()}
 
 
 def annotations(table: Path | None, lengths: Sequence[str], *, nameless: bool) -> "FilmAnnotations":

@@ -114,8 +114,10 @@ def through(radiograph: Radiograph, window: str) -> Radiograph:
         return radiograph
     for place, other in enumerate(radiograph.windows, start=2):
         if window.casefold() == other.name.casefold() or (number and int(number[1]) == place):
-            pixels = linear if other.curve is None else other.curve[linear]
-            return replace(radiograph, pixels=pixels, linear=None, black=other.black, white=other.white)
+            if other.curve is None:
+                return replace(radiograph, pixels=linear, linear=None, black=other.black, white=other.white)
+            pixels = other.curve[linear]
+            return replace(radiograph, pixels=pixels, linear=linear, black=other.black, white=other.white)
     known = [f"#{place} ({other.name})" for place, other in enumerate(radiograph.windows, start=2)]
     raise NoWindow(
         f"{radiograph.name} has no window {window!r}. Choose {', '.join([DATA, FULL, *known])}, or CENTRE/WIDTH as in "

@@ -13,6 +13,7 @@ from core.errors import UnreadableFile
 from core.image.dicom_facts import SHOWN, SPACINGS
 from core.image.elements import BROKEN, file_meta, number, text
 from core.image.grey import MOST_PIXELS, check_size
+from core.types import MANUFACTURER
 
 # The elements that reading needs. Everything else, above all the patient's name, is never parsed.
 # fmt: off
@@ -127,6 +128,12 @@ def check_content(dataset: FileDataset, data: bytes, name: str) -> None:
         raise UnreadableFile(
             f"{name} is the index of a disc (DICOMDIR), which holds no image itself: add the files beside it, or the "
             "whole folder or a ZIP of it."
+        )
+    if text(dataset, "Manufacturer") == MANUFACTURER.upper():
+        what = UID(storage).name.removesuffix(" Storage") if UID(storage).is_valid else "picture"
+        raise UnreadableFile(
+            f"{name} is a result that {MANUFACTURER} made of a film ({what}); expected the film itself. Choose the "
+            "chest X-ray, and look at this file in a DICOM viewer."
         )
     ask = "expected a plain radiograph (modality CR or DX). Choose the chest X-ray itself."
     if modality not in (*_RADIOGRAPHY, *UNSPECIFIC):

@@ -57,7 +57,7 @@ def read_file(name: str, *, frame: int | None = None) -> Radiograph:
     if archive := _archive_of(name):
         within = Path(name).relative_to(archive).as_posix()
         bundle = Bundle(archive, name=printable(archive.name))
-        return read(bundle.content(within), name=printable(name), frame=frame)
+        return read(bundle.content(within), name=printable(f"{archive.name}/{within}"), frame=frame)
     try:
         data = Path(name).read_bytes()
     except FileNotFoundError as error:

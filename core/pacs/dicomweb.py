@@ -17,6 +17,7 @@ from pydicom.errors import BytesLengthException, InvalidDicomError
 from core.errors import BadSetting, Unreachable
 from core.pacs.bounded_session import BoundedSession
 from core.pacs.server import PacsServer
+from core.types import MANUFACTURER
 
 if TYPE_CHECKING:
     from dicomweb_client.api import DICOMwebClient
@@ -100,9 +101,14 @@ class InstanceEntry:
     frames: int
 
     @property
-    def is_picture(self) -> bool:
-        """Whether it is a picture of its own; a segmentation belongs to another one."""
-        return self.rows > 0 and self.columns > 0 and self.modality != "SEG"
+    def is_result(self) -> bool:
+        """Whether Lightbox made it of a film: every object that it sends has a description that begins so."""
+        return self.description.startswith(f"{MANUFACTURER} ")
+
+    @property
+    def is_film(self) -> bool:
+        """Whether it is a picture of its own: no result, and no segmentation, which belongs to another picture."""
+        return self.rows > 0 and self.columns > 0 and self.modality != "SEG" and not self.is_result
 
 
 @dataclass(frozen=True)

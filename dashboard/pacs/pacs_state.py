@@ -15,7 +15,7 @@ class PacsState:
     names:     whether names, numbers and dates of birth are shown.
     studies:   None before the first search.
     study:     the chosen one.
-    instances: its images. thumbnails: identifier -> WebP, or empty if the server rendered none.
+    instances: of the chosen study. thumbnails: identifier -> WebP, or empty if the server rendered none.
     searches:  number of searches: each has its own table.
     receipt:   key of the map whose objects were sent last, and the server's reply.
     """
@@ -38,6 +38,16 @@ class PacsState:
     def query(self) -> StudyQuery:
         first, last = (*self.dates, None, None)[:2]
         return StudyQuery(self.patient, self.number, self.accession, first, last, self.modality)
+
+    @property
+    def films(self) -> tuple[InstanceEntry, ...]:
+        """The films of the chosen study."""
+        return tuple(each for each in self.instances if each.is_film)
+
+    @property
+    def results(self) -> int:
+        """The number of objects in the chosen study that Lightbox made."""
+        return sum(each.is_result for each in self.instances)
 
     def forget(self) -> None:
         """Drops the results of an earlier search."""

@@ -19,21 +19,26 @@ _AT_ONCE = 4  # requests to the server at a time
 def films(server: PacsServer) -> None:
     """Small pictures of the study's films, each with a button, and one button that opens all."""
     state = session().pacs
-    if not state.instances:
+    if not state.films:
         return
-    count = len(state.instances)
-    shown = state.instances[:_SHOWN]
+    count = len(state.films)
+    shown = state.films[:_SHOWN]
     with st.spinner("Fetching previews"):
         _fetch_thumbnails(server, shown)
     with st.container(horizontal=True, vertical_alignment="center"):
         st.html(markup.number(f"{count} {'film' if count == 1 else 'films'} in the study"), width="content")
         if count > 1:
             label = f"Open all {count}"
-            st.button(label, key="pacs open all", type="primary", on_click=_open, args=(server, state.instances))
+            st.button(label, key="pacs open all", type="primary", on_click=_open, args=(server, state.films))
     with st.container(key="film cards pacs"):
         for each in shown:
             with st.container(key=f"film card pacs {each.uid}", gap="xsmall"):
                 _card(server, each)
+    if state.results:
+        objects = "1 result" if state.results == 1 else f"{state.results} results"
+        st.html(
+            markup.paragraph(f"{objects} that Lightbox sent are in the study, too: see the PACS viewer.", quiet=True)
+        )
     if count > _SHOWN:
         st.html(markup.paragraph(f"{count - _SHOWN} more without a preview; “Open all” opens them too.", quiet=True))
 

@@ -109,11 +109,9 @@ def _choose(server: PacsServer, key: str) -> None:
     if state.study is None:
         return
     try:
-        pictures = [each for each in instances(server, state.study.uid) if each.is_picture]
-        # Captures, such as those that were sent back, come after the films.
-        state.instances = tuple(sorted(pictures, key=lambda each: each.modality == "OT"))
+        state.instances = instances(server, state.study.uid)
     except UserError as error:
         here.problems.append(str(error))
         return
-    if not state.instances:
-        here.problems.append(f"The study of {_day(state.study.date)} has no pictures. Choose another one.")
+    if not state.films:
+        here.problems.append(f"The study of {_day(state.study.date)} has no films. Choose another one.")

@@ -12,7 +12,7 @@ from PIL import Image
 from pypdf import PdfReader
 from streamlit.testing.v1 import AppTest
 
-from core.image.blacken import without_marks
+from core.image.blacken import PixelBox, blackened, without_marks
 from core.image.phantom import draw
 from core.image.read import read
 from core.models.classifier import Classifier
@@ -118,6 +118,22 @@ def test_a_deidentified_export_names_nobody(view: Any) -> None:
     source = dicom_sources.source(view.radiograph)
     assert source is not None
     assert source.header.StudyInstanceUID not in {each.StudyInstanceUID for each in objects}
+    [film] = [each for each in objects if each.Modality == "DX"]
+    assert np.array_equal(film.pixel_array, view.radiograph.pixels)
+    assert all(film.SOPInstanceUID in str(each) for each in objects)
+
+
+def test_a_deidentified_copy_without_marks_is_saved_with_black_marks(classifier: Classifier, view: Any) -> None:
+    black = blackened(view.radiograph, [PixelBox(10, 20, 60, 40)])
+    dicom_sources.share(view.radiograph, black)
+    chosen = replace(view, radiograph=black)
+
+    saved = save_menu._dicom_zip(chosen, replace(view.explanation, radiograph=black.key), Session(deidentified=True))
+
+    with zipfile.ZipFile(io.BytesIO(saved)) as archive:
+        pixels = pydicom.dcmread(io.BytesIO(archive.read("film.dcm"))).pixel_array
+    assert np.array_equal(pixels, black.pixels)
+    assert np.unique(pixels[20:40, 10:60]).tolist() == [round(black.black)]
 
 
 def test_a_copy_without_marks_has_black_there_and_the_same_instance() -> None:

@@ -12,7 +12,7 @@ from click.testing import CliRunner
 from pydicom.uid import generate_uid
 
 from core.__main__ import cli
-from core.errors import BadSetting, Unreachable
+from core.errors import BadSetting, Unreachable, UnreadableFile
 from core.explain.run import Request
 from core.image.read import read
 from core.models.classifier import Classifier
@@ -49,7 +49,7 @@ def test_a_film_comes_back_with_the_pixels_that_were_sent(pacs: Orthanc, drawn: 
     [instance] = instances(pacs.server, study.uid)
     sent, film = (read(data, name="film.dcm") for data in (drawn[1].read_bytes(), retrieve(pacs.server, instance)))
 
-    assert (instance.rows, instance.columns, instance.frames, instance.is_picture) == (512, 480, 1, True)
+    assert (instance.rows, instance.columns, instance.frames, instance.is_film) == (512, 480, 1, True)
     assert np.array_equal(sent.pixels, film.pixels)
     preview = thumbnail(pacs.server, instance)
     assert preview.size == (180, 192)
@@ -70,7 +70,13 @@ def test_results_come_back_into_the_same_study(pacs: Orthanc, classifier: Classi
     assert receipt.stored == tuple(each.SOPInstanceUID for each in objects)
     stored = {each.uid: each for each in instances(pacs.server, study.uid)}
     assert {stored[each.SOPInstanceUID].modality for each in objects} == {"OT", "PR", "SEG", "SR"}
-    assert sorted(each.modality for each in stored.values() if each.is_picture) == ["DX", "OT", "OT"]  # capture and map
+    assert [each.uid for each in stored.values() if each.is_film] == [instance.uid]
+    assert {each.uid for each in stored.values() if each.is_result} == set(receipt.stored)
+    capture = next(
+        stored[each.SOPInstanceUID] for each in objects if "SeriesDescription" in each and each.Modality == "OT"
+    )
+    with pytest.raises(UnreadableFile, match=r"a result that Lightbox made of a film .Secondary Capture Image"):
+        read(retrieve(pacs.server, capture), name="capture.dcm")
     report = next(stored[each.SOPInstanceUID] for each in objects if each.Modality == "SR")
     back = pydicom.dcmread(io.BytesIO(retrieve(pacs.server, report)))
     assert back.CurrentRequestedProcedureEvidenceSequence[0].StudyInstanceUID == study.uid

@@ -1,6 +1,7 @@
 """De-identification: nothing of the patient is left, in objects, reports or pixels."""
 
 import io
+import zipfile
 from dataclasses import replace
 from pathlib import Path
 
@@ -9,17 +10,28 @@ import pydicom
 import pytest
 from click.testing import CliRunner
 from dicomanonymizer.simpledicomanonymizer import initialize_actions
+from pydicom import Dataset
+from pydicom.data import get_testdata_file
 from pydicom.datadict import keyword_for_tag
+from pypdf import PdfReader
+from pypdf.generic import StreamObject
 
 from core.__main__ import cli
 from core.errors import BadSetting
+from core.explain.run import Request
+from core.image.arrangement import through
 from core.image.blacken import PixelBox, blackened, boxes_of, without_marks
 from core.image.cases import case
 from core.image.phantom import draw
+from core.image.read import read
+from core.models.classifier import Classifier
+from core.report.case import make_case
 from core.report.dicom.deidentify import ALLOWED, deidentified
+from core.report.dicom.objects import dicom_files, dicom_objects
 from core.report.dicom.source import read_source
-from core.types import Radiograph
-from tests.report.test_dicom import film_of, run
+from core.trust.measure import CHEAP
+from core.types import Cleaning, Radiograph
+from tests.report.test_dicom import case_of, film_of, frames_of, run
 
 CANARY = "CANARYBIRD"
 IDENTIFYING = {
@@ -116,7 +128,7 @@ def test_burnt_in_marks_bring_a_warning_and_parts_are_blackened_in_the_film(
     changed = np.zeros_like(before, bool)
     changed[box.y0 : box.y1, box.x0 : box.x1] = True
     assert np.array_equal(after[~changed], before[~changed])
-    assert np.unique(after[changed]).tolist() == [before.min()]
+    assert np.unique(after[changed]).tolist() == [round(read(film.read_bytes(), name="film.dcm").black)]
 
 
 def test_a_blackened_film_is_another_film_and_says_so(phantom: Radiograph) -> None:
@@ -145,12 +157,89 @@ def test_a_bad_box_is_refused_in_one_sentence(phantom: Radiograph, text: str, se
         boxes_of(phantom, [text])
 
 
-def test_identifiers_differ_in_every_export_and_do_not_lead_back(phantom: Radiograph) -> None:
-    source = read_source(film_of(phantom), name="film.dcm")
-    one, other = deidentified(source).header, deidentified(source).header
+def test_identifiers_differ_in_every_export_and_do_not_lead_back(classifier: Classifier, phantom: Radiograph) -> None:
+    case, source = case_of(classifier, film_of(phantom))
+    one, other = deidentified(case, source).header, deidentified(case, source).header
 
     assert len({source.header.StudyInstanceUID, one.StudyInstanceUID, other.StudyInstanceUID}) == 3
     assert replace(source, header=one).header.PatientID == "DEIDENTIFIED"
+
+
+_CURVE = Dataset()
+_CURVE.LUTDescriptor = [4096, 0, 12]
+_CURVE.LUTData = (np.linspace(0, 1, 4096) ** 2 * 4095).astype("<u2").tobytes()
+
+
+@pytest.mark.parametrize(
+    "elements",
+    [
+        {},
+        {"PhotometricInterpretation": "MONOCHROME1", "RescaleSlope": 2, "RescaleIntercept": -100, "WindowCenter": 3996},
+        {"PixelRepresentation": 1, "WindowCenter": 1000},
+        {"PixelSpacing": [1.0, 1.25], "WindowCenter": [2048, 1500], "WindowWidth": [4096, 700]},
+        {"VOILUTFunction": "SIGMOID"},
+        {"VOILUTSequence": [_CURVE]},
+    ],
+    ids=["plain", "dark", "signed", "tall", "sigmoid", "curve"],
+)
+@pytest.mark.parametrize("window", ["", "data"])
+def test_a_deidentified_film_looks_as_the_film_did_and_its_objects_fit_it(
+    classifier: Classifier, phantom: Radiograph, elements: dict[str, object], window: str
+) -> None:
+    case, source = case_of(classifier, film_of(phantom, **elements), cleaning=Cleaning(window=window, anyway=True))
+    files = dicom_files(case, deidentified(case, source))
+
+    film, before = read(files["film.dcm"], name="film.dcm"), through(case.radiograph, window)
+
+    assert np.array_equal(film.pixels, before.pixels)
+    assert (film.black, film.white) == pytest.approx((before.black, before.white))
+    assert film.spacing == pytest.approx(before.spacing)
+    state = pydicom.dcmread(io.BytesIO(files["presentation-state.dcm"]))
+    if before.linear is None:
+        again = through(
+            film, f"{state.SoftcopyVOILUTSequence[0].WindowCenter}/{state.SoftcopyVOILUTSequence[0].WindowWidth}"
+        )
+        assert (again.black, again.white) == pytest.approx((before.black, before.white))
+    assert pydicom.dcmread(io.BytesIO(files["segmentation.dcm"])).Rows == film.pixels.shape[0]
+
+
+def test_a_deidentified_frame_is_a_film_of_its_own(classifier: Classifier, phantom: Radiograph) -> None:
+    other = replace(phantom, pixels=phantom.pixels[::-1])
+    data = frames_of(phantom, other)
+    case = make_case(classifier, read(data, name="film.dcm", frame=2), [Request("grad-cam", "covid")], costs=CHEAP)
+
+    files = dicom_files(case, deidentified(case, read_source(data, name="film.dcm", frame=2)))
+
+    assert np.array_equal(read(files["film.dcm"], name="film.dcm").pixels, other.pixels)
+    assert not [
+        name for name in files if b"ReferencedFrameNumber" in str(pydicom.dcmread(io.BytesIO(files[name]))).encode()
+    ]
+
+
+def test_a_deidentified_colour_film_is_valid_and_grey(classifier: Classifier, tmp_path: Path) -> None:
+    data = Path(str(get_testdata_file("SC_rgb_dcmtk_+eb+cr.dcm", download=False))).read_bytes()
+    case, source = case_of(classifier, data, cleaning=Cleaning(anyway=True))
+
+    files = dicom_files(case, deidentified(case, source))
+
+    assert {"film.dcm", "presentation-state.dcm"} <= files.keys()
+    assert np.array_equal(read(files["film.dcm"], name="film.dcm").pixels, case.radiograph.pixels)
+    for name, content in files.items():
+        (tmp_path / name).write_bytes(content)
+        report = run("dciodvfy", "-new", tmp_path / name)
+        assert not [line for line in (report.stdout + report.stderr).splitlines() if line.startswith("Error")], name
+
+
+def test_objects_of_a_film_that_others_deidentified_say_how_they_did(
+    classifier: Classifier, phantom: Radiograph
+) -> None:
+    data = film_of(phantom, PatientIdentityRemoved="YES", DeidentificationMethod="by hand")
+
+    objects = dicom_objects(*case_of(classifier, data))
+
+    assert {(each.PatientIdentityRemoved, each.DeidentificationMethod) for each in objects.values()} == {
+        ("YES", "by hand")
+    }
 
 
 @pytest.mark.parametrize("side", [512, 1024, 2000])
@@ -162,3 +251,32 @@ def test_no_letter_is_left_of_burnt_in_marks(side: int) -> None:
 
     assert letters.sum() > 0.001 * film.pixels.size
     assert (copy.pixels[letters] == round(film.black)).mean() == 1.0
+
+
+def test_a_report_holds_no_name_from_the_header_and_no_folder(
+    weights: Path, marked: Radiograph, tmp_path: Path
+) -> None:
+    """Without --deidentify: text, metadata, attachments and every stream of the PDF; the whole HTML; the figure."""
+    folder = tmp_path / CANARY
+    folder.mkdir()
+    (folder / "film.dcm").write_bytes(film_of(marked, **IDENTIFYING))
+    with zipfile.ZipFile(folder / "disc.zip", "w") as archive:
+        archive.writestr("film.dcm", film_of(marked, **IDENTIFYING))
+    for film in (folder / "film.dcm", folder / "disc.zip" / "film.dcm"):
+        outs = ["--out", str(tmp_path / "case.html"), "--out", str(tmp_path / "case.pdf"), "--figure"]
+        command = ["report", "--weights", str(weights), str(film), "--finding", "covid", "--force"]
+        result = CliRunner().invoke(cli, [*command, *outs, str(tmp_path / "figure")])
+        assert result.exit_code == 0, result.output
+
+        for path in sorted(tmp_path.glob("*.*")):
+            data = path.read_bytes()
+            if path.suffix == ".pdf":
+                reader = PdfReader(path)
+                parts = [reader.get_object(number) for number in range(1, len(reader.xref[0]) + 1)]
+                data += b"".join(each.get_data() for each in parts if isinstance(each, StreamObject))
+                data += repr((reader.metadata, reader.xmp_metadata, reader.attachments, parts)).encode()
+                data += "".join(page.extract_text() for page in reader.pages).encode()
+            lower = data.lower()
+            secrets = [str(value).lower().encode() for value in (CANARY, *IDENTIFYING.values(), tmp_path)]
+            assert [each for each in secrets if each in lower] == [], path.name
+            assert path.suffix in (".png", ".txt") or path.stem == "figure" or b"film.dcm" in lower

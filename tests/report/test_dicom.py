@@ -15,9 +15,14 @@ import pytest
 from pydicom import Dataset
 from pydicom.data import get_testdata_file
 from pydicom.dataset import FileDataset, FileMetaDataset
-from pydicom.uid import DigitalXRayImageStorageForPresentation, ExplicitVRLittleEndian, generate_uid
+from pydicom.uid import (
+    DigitalXRayImageStorageForPresentation,
+    ExplicitVRLittleEndian,
+    MultiFrameGrayscaleWordSecondaryCaptureImageStorage,
+    generate_uid,
+)
 
-from core.errors import BadData
+from core.errors import BadData, UnreadableFile
 from core.explain.run import Request
 from core.image.prepare import enlarge
 from core.image.read import read
@@ -125,6 +130,14 @@ def test_dciodvfy_finds_no_error(files: dict[str, Path], name: str) -> None:
 
     assert [line for line in lines if line.startswith(("Error", "Abort"))] == []
     assert lines  # it names the kind of object
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_no_object_is_opened_as_a_film(files: dict[str, Path], name: str) -> None:
+    with pytest.raises(
+        UnreadableFile, match=f"{name} is a result that Lightbox made of a film .*expected the film itself"
+    ):
+        read(files[name].read_bytes(), name=name)
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -346,7 +359,7 @@ def test_a_colour_film_without_orientation_gives_valid_objects(classifier: Class
     ("elements", "sentence"),
     [
         ({"StudyInstanceUID": None}, "film.dcm has no StudyInstanceUID, so nothing can refer to it"),
-        ({"NumberOfFrames": 2}, "film.dcm holds 2 frames"),
+        ({"SeriesInstanceUID": None}, "film.dcm has no SeriesInstanceUID, so nothing can refer to it"),
     ],
 )
 def test_an_instance_that_nothing_can_refer_to_is_refused(
@@ -354,6 +367,63 @@ def test_an_instance_that_nothing_can_refer_to_is_refused(
 ) -> None:
     with pytest.raises(BadData, match=sentence):
         read_source(film_of(phantom, **elements), name="film.dcm")
+
+
+def frames_of(*films: Radiograph) -> bytes:
+    """The films as frames of one multi-frame capture."""
+    pixels = [np.ascontiguousarray(film.pixels).tobytes() for film in films]
+    dataset = pydicom.dcmread(io.BytesIO(film_of(films[0], NumberOfFrames=len(films), ConversionType="DI")))
+    dataset.SOPClassUID = dataset.file_meta.MediaStorageSOPClassUID = (
+        MultiFrameGrayscaleWordSecondaryCaptureImageStorage
+    )
+    dataset.PixelData = b"".join(pixels)
+    file = io.BytesIO()
+    dataset.save_as(file, enforce_file_format=True)
+    return file.getvalue()
+
+
+def references(dataset: Dataset, uid: str, above: str = "") -> list[tuple[str, str, int | None]]:
+    """(sequence, SOP class, frame) of every reference to the instance."""
+    every = []
+    for element in dataset:
+        if element.VR == "SQ":
+            for item in element.value:
+                if item.get("ReferencedSOPInstanceUID") == uid:
+                    every.append(
+                        (f"{above}.{element.keyword}", item.ReferencedSOPClassUID, item.get("ReferencedFrameNumber"))
+                    )
+                every += references(item, uid, element.keyword)
+    return every
+
+
+def test_every_object_of_a_frame_refers_to_that_frame(
+    classifier: Classifier, phantom: Radiograph, tmp_path: Path
+) -> None:
+    other = replace(phantom, pixels=phantom.pixels[::-1])
+    data = frames_of(phantom, other, phantom)
+    film = read(data, name="film.dcm", frame=2)
+    case = replace(make_case(classifier, film, [Request("grad-cam", "covid")], costs=CHEAP), annotations=ANNOTATIONS)
+    source = read_source(data, name="film.dcm", frame=2)
+
+    files = dicom_files(case, source)
+
+    assert np.array_equal(film.pixels, other.pixels)
+    assert list(files) == [f"{name}.dcm" for name in NAMES]
+    for name, content in files.items():
+        (tmp_path / name).write_bytes(content)
+        report = run("dciodvfy", "-new", tmp_path / name)
+        errors = [line for line in (report.stdout + report.stderr).splitlines() if line.startswith("Error")]
+        assert errors == [], name
+        found = references(pydicom.dcmread(tmp_path / name), source.header.SOPInstanceUID)
+        assert {storage for _, storage, _ in found} == {MultiFrameGrayscaleWordSecondaryCaptureImageStorage}
+        whole = {place for place, _, frame in found if frame is None}
+        assert whole <= {  # lists of instances, which name no frame
+            "ReferencedSeriesSequence.ReferencedInstanceSequence",
+            "ReferencedSeriesSequence.ReferencedSOPSequence",
+        }, name
+        assert {frame for place, _, frame in found if place not in whole} == {2}, name
+    assert highdicom.sr.srread(tmp_path / "structured-report.dcm")
+    assert highdicom.seg.segread(tmp_path / "segmentation.dcm").Rows == source.rows
 
 
 def test_from_a_picture_no_patient_is_invented() -> None:

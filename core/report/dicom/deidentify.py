@@ -3,21 +3,17 @@
 Everything else is removed, so nothing unforeseen can stay by mistake. A test compares the list with Table E.1-1.
 """
 
-import io
 import secrets
-from collections.abc import Sequence
 
-import numpy as np
-import pydicom
 from highdicom.sr import CodedConcept
 from pydicom import Dataset
+from pydicom.dataset import FileMetaDataset
 from pydicom.uid import ExplicitVRLittleEndian, generate_uid
+from pydicom.valuerep import DSfloat
 
-from core.errors import BadData
-from core.image.blacken import PixelBox
-from core.image.elements import BROKEN
-from core.report.dicom.source import DETAILS, SourceInstance
-from core.types import Radiograph
+from core.image.arrangement import through
+from core.report.case import CaseRecord
+from core.report.dicom.source import DETAILS, SINGLE_FRAME, SourceInstance
 
 ALLOWED = frozenset(
     {
@@ -29,39 +25,27 @@ ALLOWED = frozenset(
         "ImageLaterality",
         "Laterality",
         "PatientOrientation",
-        "Rows",
-        "Columns",
-        "SamplesPerPixel",
-        "PhotometricInterpretation",
-        "PlanarConfiguration",
-        "BitsAllocated",
-        "BitsStored",
-        "HighBit",
-        "PixelRepresentation",
         "PixelSpacing",
+        "PixelSpacingCalibrationType",
         "ImagerPixelSpacing",
-        "PixelAspectRatio",
-        "RescaleSlope",
-        "RescaleIntercept",
-        "RescaleType",
-        "WindowCenter",
-        "WindowWidth",
-        "VOILUTFunction",
-        "PresentationLUTShape",
+        "NominalScannedPixelSpacing",
+        "EstimatedRadiographicMagnificationFactor",
         "PixelIntensityRelationship",
-        "PixelIntensityRelationshipSign",
+        "BurnedInAnnotation",
+        "ConversionType",
         "LossyImageCompression",
-        "SmallestImagePixelValue",
-        "LargestImagePixelValue",
+        "LossyImageCompressionRatio",
+        "LossyImageCompressionMethod",
     }
 )
 _UIDS = ("SOPInstanceUID", "StudyInstanceUID", "SeriesInstanceUID")
+_SPACINGS = ("PixelSpacing", "ImagerPixelSpacing", "NominalScannedPixelSpacing")
 _NOBODY = "DEIDENTIFIED"
 _PROFILE = CodedConcept("113100", "DCM", "Basic Application Confidentiality Profile")
 
 
-def deidentified(source: SourceInstance) -> SourceInstance:
-    """The instance with allowed elements only, no patient, and identifiers that cannot be traced back."""
+def deidentified(case: CaseRecord, source: SourceInstance) -> SourceInstance:
+    """The instance of `deidentified_film`: allowed elements only, no patient, identifiers that lead back to nobody."""
     header = Dataset()
     for element in source.header:
         if element.keyword in ALLOWED:
@@ -73,49 +57,64 @@ def deidentified(source: SourceInstance) -> SourceInstance:
     header.PatientID = _NOBODY
     for keyword in DETAILS:
         setattr(header, keyword, "")
-    mark(header)
-    return SourceInstance(header, source.rows, source.columns)
+    header.SeriesNumber = header.InstanceNumber = None
+    header.ImageType = ["DERIVED", "PRIMARY"]
+    if int(source.header.get("SamplesPerPixel") or 1) > 1:
+        header.SOPClassUID = SINGLE_FRAME
+    header.PatientIdentityRemoved = "YES"
+    header.DeidentificationMethod = "Lightbox: allow-list of elements"
+    header.DeidentificationMethodCodeSequence = [_PROFILE]
+    _describe_pixels(header, source, case)
+    return SourceInstance(header, int(header.Rows), int(header.Columns), is_copy=True)
 
 
-def mark(dataset: Dataset) -> None:
-    """Records in the object that it was de-identified, and how."""
-    dataset.PatientIdentityRemoved = "YES"
-    dataset.DeidentificationMethod = "Lightbox: allow-list of elements"
-    dataset.DeidentificationMethodCodeSequence = [_PROFILE]
+def deidentified_film(case: CaseRecord, copy: SourceInstance) -> Dataset:
+    """The film itself, uncompressed: its pixels as they were read, with every part that was painted black.
 
-
-def deidentified_film(
-    data: bytes, source: SourceInstance, radiograph: Radiograph, boxes: Sequence[PixelBox]
-) -> Dataset:
-    """The film itself with the header of a de-identified source, uncompressed, with the boxes painted black.
-
-    data:   the film's file.
-    Raises: BadData if the pixels cannot be decoded.
+    copy: from `deidentified`.
     """
-    try:
-        pixels = np.array(pydicom.dcmread(io.BytesIO(data), force=True).pixel_array)
-    except BROKEN as error:
-        raise BadData(
-            f"The pixels of {radiograph.name} cannot be written again ({type(error).__name__}). Export the film as "
-            "uncompressed DICOM first."
-        ) from error
-    height, width = radiograph.pixels.shape
-    across, down = source.columns / width, source.rows / height
-    black = pixels.max() if source.header.get("PhotometricInterpretation") == "MONOCHROME1" else pixels.min()
-    for box in boxes:
-        rows = slice(int(box.y0 * down), int(np.ceil(box.y1 * down)))
-        pixels[rows, int(box.x0 * across) : int(np.ceil(box.x1 * across))] = black
+    pixels = through(case.radiograph, case.cleaning.window).pixels
     film = Dataset()
-    film.update(source.header)
-    film.set_pixel_data(pixels, _photometric(source), int(source.header.BitsStored), generate_instance_uid=False)
-    film.file_meta = pydicom.dataset.FileMetaDataset()
+    film.update(copy.header)
+    if film.PhotometricInterpretation == "MONOCHROME1":
+        pixels = pixels.dtype.type(2**film.BitsStored - 1) - pixels
+    data = pixels.astype(f"<u{pixels.itemsize}").tobytes()
+    film.add_new("PixelData", "OB" if pixels.itemsize == 1 else "OW", data + bytes(len(data) % 2))
+    film.file_meta = FileMetaDataset()
     film.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian
     film.file_meta.MediaStorageSOPClassUID = film.SOPClassUID
     film.file_meta.MediaStorageSOPInstanceUID = film.SOPInstanceUID
     return film
 
 
-def _photometric(source: SourceInstance) -> str:
-    """The photometric interpretation of the decoded pixels: pydicom converts the colours of JPEG to RGB."""
-    stored = str(source.header.PhotometricInterpretation)
-    return "RGB" if stored.startswith("YBR") else stored
+def _describe_pixels(header: Dataset, source: SourceInstance, case: CaseRecord) -> None:
+    """Sets the elements of size, depth and greys: one grey channel, in the file's units and through its window.
+
+    A film that reading inverted is inverted back; a curve stays applied.
+    """
+    film = through(case.radiograph, case.cleaning.window)
+    bits = 8 if film.pixels.itemsize == 1 else max(min(film.origin.bits, 16), int(film.pixels.max()).bit_length(), 9)
+    slope, intercept = film.units if film.linear is None else (1.0, 0.0)
+    centre, width = slope * (film.black + film.white) / 2 + intercept, abs(slope) * (film.white - film.black)
+    dark = slope < 0
+    if dark:
+        slope, intercept = -slope, intercept + slope * (2**bits - 1)
+    header.Rows, header.Columns = film.pixels.shape
+    header.SamplesPerPixel = 1
+    header.PhotometricInterpretation = "MONOCHROME1" if dark else "MONOCHROME2"
+    header.BitsAllocated = 8 * film.pixels.itemsize
+    header.BitsStored, header.HighBit, header.PixelRepresentation = bits, bits - 1, 0
+    header.PresentationLUTShape = "INVERSE" if dark else "IDENTITY"
+    if "PixelIntensityRelationship" in header:
+        header.PixelIntensityRelationshipSign = 1 if dark else -1
+    header.RescaleSlope, header.RescaleIntercept, header.RescaleType = _decimal(slope), _decimal(intercept), "US"
+    header.WindowCenter, header.WindowWidth, header.VOILUTFunction = _decimal(centre), _decimal(width), "LINEAR_EXACT"
+    for keyword in _SPACINGS:
+        if len(header.get(keyword) or ()) == 2:
+            down, across = map(float, header[keyword].value)
+            size = down * source.rows / header.Rows, across * source.columns / header.Columns
+            header[keyword].value = [_decimal(each) for each in size]
+
+
+def _decimal(number: float) -> DSfloat:
+    return DSfloat(float(number), auto_format=True)

@@ -22,9 +22,9 @@ from core.overlay import NOTICE, end, overlay
 from core.report.annotation_svg import annotation_pixels
 from core.report.case import CaseRecord
 from core.report.dicom import codes
-from core.report.dicom.source import MANUFACTURER, SourceInstance, device
+from core.report.dicom.source import SourceInstance, device
 from core.report.film_picture import shrunk
-from core.types import Heat
+from core.types import MANUFACTURER, Heat
 
 THRESHOLD = 0.5  # heat from this share of the colour scale's end belongs to the segment
 _AXES = {"L": (1, 0, 0), "R": (-1, 0, 0), "P": (0, 1, 0), "A": (0, -1, 0), "H": (0, 0, 1), "F": (0, 0, -1)}

@@ -8,10 +8,10 @@ from pydicom import Dataset
 
 from core.overlay import absence
 from core.report.case import CaseRecord
-from core.report.dicom import deidentify
+from core.report.dicom.deidentify import deidentified_film
 from core.report.dicom.images import parametric_map, secondary_capture, segmentation
 from core.report.dicom.presentation_state import presentation_state
-from core.report.dicom.source import SourceInstance
+from core.report.dicom.source import SourceInstance, name_frame
 from core.report.dicom.structured_report import structured_report
 
 warnings.filterwarnings("ignore", "The string .* is unlikely to represent")  # a name without a comma is as in the file
@@ -20,6 +20,7 @@ _PER_SERIES = {
     "parametric-map",
     "presentation-state",
 }  # which must state the side, if only as unknown
+_DEIDENTIFIED = ("PatientIdentityRemoved", "DeidentificationMethod", "DeidentificationMethodCodeSequence")
 SERIES = 9100  # number of the first new series: after those of the scanner
 
 
@@ -43,18 +44,21 @@ def dicom_objects(case: CaseRecord, source: SourceInstance) -> Mapping[str, Data
     if description := source.header.get("StudyDescription"):  # without it, a PACS may list the study without one
         for dataset in objects.values():
             dataset.StudyDescription = description
-    if source.header.get("PatientIdentityRemoved") == "YES":
-        for dataset in objects.values():
-            deidentify.mark(dataset)
+    for dataset in objects.values():
+        name_frame(dataset, source)
+        for keyword in _DEIDENTIFIED:
+            if keyword in source.header:
+                dataset[keyword] = source.header[keyword]
     return {f"{name}.dcm": dataset for name, dataset in objects.items()}
 
 
 def dicom_files(case: CaseRecord, source: SourceInstance) -> dict[str, bytes]:
-    """File name -> content of `dicom_objects`."""
-    return {name: file_of(each) for name, each in dicom_objects(case, source).items()}
+    """File name -> content of `dicom_objects`; and of the film itself, film.dcm, if it is de-identified."""
+    film = {"film.dcm": deidentified_film(case, source)} if source.is_copy else {}
+    return {name: _file_of(each) for name, each in (film | dict(dicom_objects(case, source))).items()}
 
 
-def file_of(dataset: Dataset) -> bytes:
+def _file_of(dataset: Dataset) -> bytes:
     """The content of its file."""
     file = io.BytesIO()
     dataset.save_as(file, enforce_file_format=True)

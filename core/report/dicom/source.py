@@ -5,13 +5,14 @@ from dataclasses import dataclass, replace
 from typing import TypedDict
 
 import pydicom
-from pydicom import Dataset
+from pydicom import DataElement, Dataset
 from pydicom.errors import InvalidDicomError
 
 from core.errors import BadData
-from core.types import Checkpoint, Placement, Radiograph
+from core.types import MANUFACTURER, Checkpoint, Placement, Radiograph
 
-MANUFACTURER = "Lightbox"
+SINGLE_FRAME = "1.2.840.10008.5.1.4.1.1.7"  # Secondary Capture Image Storage
+_FRAME_REFERENCES = ("SourceImageSequence", "ReferencedImageSequence", "ReferencedSOPSequence")  # may name a frame
 _NEEDED = ("SOPClassUID", "SOPInstanceUID", "StudyInstanceUID", "SeriesInstanceUID")
 DETAILS = (  # of patient, study and device, which an object must carry and may leave empty
     "PatientBirthDate",
@@ -27,11 +28,21 @@ DETAILS = (  # of patient, study and device, which an object must carry and may 
 
 @dataclass(frozen=True, eq=False)
 class SourceInstance:
-    """header: the instance without its pixels; rows, columns: of the stored pixels."""
+    """The instance that objects refer to.
+
+    header:  without its pixels; of a frame, as if it were an image of its own (see `name_frame`).
+    rows, columns: of the stored pixels.
+    frame:   number of the film's frame, from 1; None for an instance of one frame.
+    storage: SOP class of the instance.
+    is_copy: whether it is the de-identified copy of the film's instance, which is exported beside the objects.
+    """
 
     header: Dataset
     rows: int
     columns: int
+    frame: int | None = None
+    storage: str = ""
+    is_copy: bool = False
 
     def placed(self, placement: Placement, radiograph: Radiograph) -> Placement:
         """The placement in stored pixels, which differ from the film's if they are not square."""
@@ -46,10 +57,11 @@ class SourceInstance:
         )
 
 
-def read_source(data: bytes, *, name: str) -> SourceInstance:
+def read_source(data: bytes, *, name: str, frame: int | None = None) -> SourceInstance:
     """The source instance in the bytes of a film's file.
 
-    Raises: BadData for another format (no patient is invented), for several frames, or without identifiers.
+    frame:  of a file with several, from 1.
+    Raises: BadData for another format (no patient is invented), or without identifiers.
     """
     try:
         header = pydicom.dcmread(io.BytesIO(data), stop_before_pixels=True, force=data[128:132] == b"DICM")
@@ -64,17 +76,39 @@ def read_source(data: bytes, *, name: str) -> SourceInstance:
             f"{name} has no {' and no '.join(missing)}, so nothing can refer to it. Export the film again from "
             "its archive."
         )
-    if int(header.get("NumberOfFrames") or 1) > 1:
-        raise BadData(
-            f"{name} holds {header.NumberOfFrames} frames; DICOM objects are written for a film of one frame. Export "
-            "the frame as an instance of its own."
-        )
     for keyword in ("PatientID", "PatientName", *DETAILS):
         if keyword not in header:
             setattr(header, keyword, "")
     if not header.get("Modality"):
         header.Modality = "OT"
-    return SourceInstance(header, int(header.Rows), int(header.Columns))
+    storage, several = str(header.SOPClassUID), int(header.get("NumberOfFrames") or 1) > 1
+    if "NumberOfFrames" in header:
+        del header.NumberOfFrames
+        header.SOPClassUID = SINGLE_FRAME if several else storage
+    return SourceInstance(header, int(header.Rows), int(header.Columns), (frame or 1) if several else None, storage)
+
+
+def name_frame(dataset: Dataset, source: SourceInstance) -> None:
+    """Lets every reference to the source name its frame and its SOP class.
+
+    highdicom writes objects of whole multi-frame images only, so they are made for the frame as if it were an image
+    of its own. The evidence of a report lists instances, not frames (PS3.3 C.17.2).
+    """
+    if source.frame is None:
+        return
+    dataset.walk(lambda _, element: _name_frame(element, source) if element.VR == "SQ" else None)
+    for study in dataset.get("CurrentRequestedProcedureEvidenceSequence") or ():
+        for series in study.ReferencedSeriesSequence:
+            for item in series.ReferencedSOPSequence:
+                item.pop("ReferencedFrameNumber", None)
+
+
+def _name_frame(sequence: DataElement, source: SourceInstance) -> None:
+    for item in sequence.value:
+        if item.get("ReferencedSOPInstanceUID") == source.header.SOPInstanceUID:
+            item.ReferencedSOPClassUID = source.storage
+            if sequence.keyword in _FRAME_REFERENCES:
+                item.ReferencedFrameNumber = source.frame
 
 
 class Device(TypedDict):

@@ -27,8 +27,9 @@ from core.models.findings import words
 from core.report.case import CaseRecord
 from core.report.dicom import codes
 from core.report.dicom.annotations import measurement_groups
-from core.report.dicom.source import MANUFACTURER, SourceInstance, device
+from core.report.dicom.source import SourceInstance, device
 from core.trust.verdicts import WORDS
+from core.types import MANUFACTURER
 
 
 def structured_report(case: CaseRecord, source: SourceInstance, series: int) -> Dataset:
