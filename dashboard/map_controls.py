@@ -125,10 +125,11 @@ def tick(low: float, high: float, default: float) -> float | None:
     return None
 
 
-def downloads(chosen: MapView) -> None:
-    """The Save menu and the link."""
+def downloads(chosen: MapView, *, pair: bool = True) -> None:
+    """The Save menu and the link. pair: whether there is a menu for a second film."""
     with st.container(key="downloads", horizontal=True, gap="xsmall", wrap=False, width="content"):
-        film_pair.menu()
+        if pair:
+            film_pair.menu()
         save_menu.menu(chosen)
         save_menu.send_button(chosen)
         link.button()

@@ -8,6 +8,7 @@ from functools import partial
 
 import streamlit as st
 
+from core.compare.tile import Tile
 from core.explain.export import map_npz, overlay_png, source_line
 from core.pacs.server import is_set_up
 from core.report.annotation import FilmAnnotations
@@ -20,10 +21,10 @@ from core.report.dicom.source import SourceInstance
 from core.report.figure import FigureFiles, case_figure
 from core.report.html import report_html
 from core.report.pdf import report_pdf
-from core.types import Explanation, Radiograph
+from core.types import Cleaning, Explanation, Radiograph
 from dashboard import dicom_sources, draw
 from dashboard.bound_field import BoundField
-from dashboard.cache import film_properties, networks
+from dashboard.cache import film_properties, networks, verdict_requests
 from dashboard.file_names import file_name, stem
 from dashboard.pacs import sending
 from dashboard.selection import MapView
@@ -42,9 +43,7 @@ def menu(chosen: MapView) -> None:
         if map_ is None:
             st.caption("Available once the map is ready.")
             return
-        st.toggle("De-identify", **BoundField("deidentified").widget(), help=_DEIDENTIFIED)
-        if here.deidentified:
-            _warn_of_marks(chosen)
+        deidentify_switch(chosen.radiograph, chosen.cleaning, here)
         film = _film(chosen, here)
         name = partial(file_name, film, map_)
         for label, make, ending, help in (
@@ -70,6 +69,15 @@ def menu(chosen: MapView) -> None:
         )
         if reason:
             st.caption("DICOM only for films that came as DICOM.")
+
+
+def deidentify_switch(radiograph: Radiograph, cleaning: Cleaning, here: Session) -> None:
+    """The switch, and a warning of burnt-in marks: they are pixels, which stay without a header."""
+    st.toggle("De-identify", **BoundField("deidentified").widget(), help=_DEIDENTIFIED)
+    if here.deidentified and any(
+        check.name == "burnt-in" and check.figure > 0 for check in film_properties.quality(radiograph, cleaning)
+    ):
+        st.caption("Burnt-in marks stay in the pixels. If one names the patient, open a copy with black marks first.")
 
 
 def send_button(chosen: MapView) -> None:
@@ -111,20 +119,35 @@ def _figure(chosen: MapView, map_: Explanation, here: Session) -> bytes:
     return figure_zip(case_figure(_case(chosen, map_, here)), file_name(_film(chosen, here), map_, "figure"))
 
 
+def film_for_export(radiograph: Radiograph, here: Session) -> Radiograph:
+    """The film, under its digest instead of its name if exports are de-identified."""
+    return without_name(radiograph) if here.deidentified else radiograph
+
+
+def case_for_export(radiograph: Radiograph, tile: Tile, here: Session, *, deidentify: bool | None = None) -> CaseRecord:
+    """The case of a map with all that the session has of it; deidentify: None for the person's choice.
+
+    Its verdicts are those by all measures if Trust has taken them, else by the quick ones.
+    """
+    map_, card = tile.explanation, tile.checkpoint
+    case = case_of(networks.classifier(card), radiograph, tile.prediction, [map_])
+    case = replace(
+        case,
+        verdicts=verdict_requests.known_in_full(map_, map_.cleaning) or case.verdicts,
+        annotations=here.annotations.get(radiograph.key, FilmAnnotations()),
+        attempts=tuple(each for each in here.what_if.tried if each.film == radiograph.name),
+        similar=here.cohort.similar_shown.get((radiograph.key, card.key, map_.finding)),
+    )
+    return nameless(case) if (here.deidentified if deidentify is None else deidentify) else case
+
+
 def _film(chosen: MapView, here: Session) -> Radiograph:
-    return without_name(chosen.radiograph) if here.deidentified else chosen.radiograph
+    return film_for_export(chosen.radiograph, here)
 
 
 def _case(chosen: MapView, map_: Explanation, here: Session, *, deidentify: bool | None = None) -> CaseRecord:
-    """The case for exports; deidentify: None for the person's choice."""
-    case = case_of(networks.classifier(chosen.checkpoint), chosen.radiograph, chosen.prediction, [map_])
-    case = replace(
-        case,
-        annotations=here.annotations.get(chosen.radiograph.key, FilmAnnotations()),
-        attempts=tuple(each for each in here.what_if.tried if each.film == chosen.radiograph.name),
-        similar=here.cohort.similar_shown.get((chosen.radiograph.key, chosen.checkpoint.key, chosen.finding)),
-    )
-    return nameless(case) if (here.deidentified if deidentify is None else deidentify) else case
+    tile = Tile(chosen.checkpoint.name, chosen.checkpoint, chosen.prediction, map_)
+    return case_for_export(chosen.radiograph, tile, here, deidentify=deidentify)
 
 
 def _source(chosen: MapView) -> SourceInstance:
@@ -140,13 +163,6 @@ def _dicom_zip(chosen: MapView, map_: Explanation, here: Session) -> bytes:
     reasons = left_out(case, source)
     notes = {"left out.txt": "\n".join(reasons.values()).encode()} if reasons else {}
     return _zip(dicom_files(case, source) | notes)
-
-
-def _warn_of_marks(chosen: MapView) -> None:
-    """Warns of burnt-in marks: they are pixels, which de-identifying the header does not remove."""
-    checks = film_properties.quality(chosen.radiograph, chosen.cleaning)
-    if any(check.name == "burnt-in" and check.figure > 0 for check in checks):
-        st.caption("Burnt-in marks stay in the pixels. If one names the patient, open a copy with black marks first.")
 
 
 def _zip(contents: Mapping[str, bytes]) -> bytes:

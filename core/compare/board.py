@@ -3,6 +3,7 @@
 import io
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 from PIL import Image
@@ -22,6 +23,22 @@ _GAP = 12  # px between tiles
 _TALLEST = 1.5  # of a tile's width: longer films are drawn narrower
 _LIKELIEST = 4  # most findings listed per network
 _COLUMNS = {1: 1, 2: 2, 3: 3, 4: 2, 5: 3, 6: 3}
+
+
+@dataclass(frozen=True, eq=False)
+class Board:
+    """Maps of one film side by side; a notebook draws them.
+
+    words: where the models agree and where they do not, in sentences; may be empty.
+    """
+
+    radiograph: Radiograph
+    tiles: tuple[Tile, ...]
+    words: str = ""
+
+    def _repr_png_(self) -> bytes:
+        """The board in a notebook."""
+        return board_png(self.radiograph, self.tiles, words=self.words)
 
 
 def board_png(

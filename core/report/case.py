@@ -5,6 +5,7 @@ from dataclasses import dataclass, field, replace
 from html import escape
 
 from core.compare.anatomical_regions import HeatLocation, anatomical_places, locate_heat
+from core.compare.board import Board
 from core.explain.run import Request, explain_many
 from core.image.film_checks import Check
 from core.lung_network import inspect_film
@@ -29,6 +30,7 @@ class CaseRecord:
     annotations: drawn on the film by the user.
     attempts: the what-if edits that were tried, with the answers.
     similar:  films of a run that the model sees as alike; None without a run.
+    compared: maps of other models or methods beside the case's own; None without any.
     """
 
     radiograph: Radiograph
@@ -41,6 +43,7 @@ class CaseRecord:
     annotations: FilmAnnotations = field(default_factory=FilmAnnotations)
     attempts: tuple[Attempt, ...] = ()
     similar: SimilarCases | None = None
+    compared: Board | None = None
 
     @property
     def map(self) -> Explanation:

@@ -49,6 +49,7 @@ def report_of(case: CaseRecord) -> Report:
         remarks=remarks,
         sections=(
             _films(case),
+            *_compared(case),
             *_measurements(case),
             *_attempts(case),
             *_similar(case),
@@ -87,6 +88,34 @@ def _films(case: CaseRecord) -> Section:
     notes += [f"{words(each.finding)}, {each.title}: {each.caveat}" for each in case.maps if each.caveat]
     paragraphs = [Paragraph(note, quiet=True) for note in notes]
     return Section("The film and its maps", (FilmRow((bare, *maps)), *paragraphs))
+
+
+def _compared(case: CaseRecord) -> tuple[Section, ...]:
+    """Every map of the board with its model and probability, and the sentences on agreement."""
+    if case.compared is None:
+        return ()
+    films = tuple(
+        film_picture(
+            case.radiograph,
+            tile.explanation,
+            cleaning=tile.explanation.cleaning,
+            checks=case.checks,
+            caption=f"{tile.name}: {tile.checkpoint.name}, {caption(tile.explanation)}",
+            longest=_SMALL,
+        )
+        for tile in case.compared.tiles
+    )
+    rows = tuple(
+        (
+            tile.name,
+            tile.title,
+            words(tile.says) or "none",
+            f"{words(tile.explanation.finding)} {tile.prediction.probability(tile.explanation.finding):.2f}",
+        )
+        for tile in case.compared.tiles
+    )
+    table = TextTable(("", "Map", "The model's answer", "Probability"), rows)
+    return (Section("Compared maps", (FilmRow(films), Paragraph(case.compared.words, quiet=True), table)),)
 
 
 def _measurements(case: CaseRecord) -> tuple[Section, ...]:

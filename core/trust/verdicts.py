@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
+from html import escape
 from typing import Literal
 
 from core.trust.measure import ASPECTS, COSTS, Aspect, Figure, MeasureCost, Question, evaluated, selected_measures
@@ -52,6 +53,18 @@ class Verdict:
     def label(self) -> str:
         """The verdict in words; a drawn phantom has its own."""
         return next((figure.label for figure in self.figures if figure.label), WORDS[self.word])
+
+    def _repr_html_(self) -> str:
+        """The verdict in a notebook, with the measures behind it."""
+        rows = "".join(
+            f"<tr><td>{escape(each.title)}</td><td>{escape(each.quantity)}</td><td>{escape(label(each))}</td>"
+            f"<td style='text-align: left'>{escape(each.text)}</td></tr>"
+            for each in self.figures
+        )
+        return (
+            f"<p><b>{escape(self.title)}</b> {escape(self.label)}. {escape(self.sentence)}</p>"
+            f"<table><tr><th>Measure</th><th></th><th></th><th></th></tr>{rows}</table>"
+        )
 
 
 def verdicts(question: Question, *, costs: Collection[MeasureCost] = tuple(COSTS)) -> list[Verdict]:

@@ -4,7 +4,7 @@ import streamlit as st
 
 from core.overlay import caption
 from dashboard import draw, film_panel, map_status, progress, selection, verdict_panel, welcome
-from dashboard.map_controls import sentence
+from dashboard.map_controls import downloads, sentence
 from dashboard.selection import MapView
 from dashboard.trust.verdict_sections import sections
 from dashboard.viewer import viewer
@@ -33,6 +33,7 @@ def page() -> None:
     verdict_panel.line(chosen, in_full=True)
     with st.container(key="map request", horizontal=True, vertical_alignment="center", gap="small"):
         sentence(chosen)
+        downloads(chosen, pair=False)
     with st.container(key="judged"):
         verdicts, picture = st.columns([3, 2], gap="small")
         with verdicts:

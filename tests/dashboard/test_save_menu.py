@@ -12,14 +12,18 @@ from PIL import Image
 from pypdf import PdfReader
 from streamlit.testing.v1 import AppTest
 
+from core.compare.tile import Tile
 from core.image.blacken import PixelBox, blackened, without_marks
 from core.image.phantom import draw
 from core.image.read import read
 from core.models.classifier import Classifier
 from core.report.annotation import Annotation, FilmAnnotations
 from core.report.manifest import read_manifest
+from core.trust.verdicts import Verdict
 from core.types import Radiograph
 from dashboard import dicom_sources, save_menu
+from dashboard.cache import verdict_requests
+from dashboard.compare import export
 from dashboard.state import Session
 from tests.dashboard.conftest import SECONDS
 from tests.report.test_annotation import yellow_at
@@ -53,6 +57,31 @@ def test_a_report_of_the_map_on_screen_has_its_digest(view: Any, tmp_path: Any) 
     assert "What the model says about this X-ray" in PdfReader(io.BytesIO(data)).pages[0].extract_text()
     assert "1: 62.5 mm" in PdfReader(io.BytesIO(data)).pages[0].extract_text()
     assert [each.key for each in read_manifest(tmp_path / "case.pdf").maps] == [view.explanation.key]
+
+
+def test_a_report_has_the_verdicts_by_all_measures_once_trust_has_taken_them(
+    view: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    known = {(view.explanation.key, view.explanation.cleaning): (Verdict("domain", "holds", "By every measure.", ()),)}
+
+    before = save_menu._html(view, view.explanation, Session())
+    monkeypatch.setattr(verdict_requests, "_in_full", known)
+
+    assert b"By every measure." not in before
+    assert b"By every measure." in save_menu._html(view, view.explanation, Session())
+
+
+def test_a_report_of_a_board_has_every_map_and_no_name_if_deidentified(view: Any) -> None:
+    tiles = tuple(Tile(name, view.checkpoint, view.prediction, view.explanation) for name in "AB")
+
+    named, nameless = (
+        export._html(view.radiograph, tiles, Session(deidentified=hidden)).decode() for hidden in (False, True)
+    )
+
+    assert "Compared maps" in named
+    assert f"B: {view.checkpoint.name}" in named
+    assert "film.dcm" in named
+    assert "film.dcm" not in nameless
 
 
 def test_a_saved_overlay_shows_the_measurements_where_they_were_drawn(view: Any) -> None:
