@@ -54,6 +54,7 @@ def film_batches(
     progress: str = "",
     total: int | None = None,
     done: int = 0,
+    pause: Callable[[], object] = lambda: None,
 ) -> Generator[list[StreamedFilm[Item, Value]], None, None]:
     """The films in batches, in their order, each as `read` gives it.
 
@@ -62,12 +63,15 @@ def film_batches(
     workers:  processes that read; None for one less than there are cores, or none if the films are few.
     progress: title of the bar on stderr, with rate and time left; empty for none.
     total:    number of films, if `films` does not know it; done: how many of them come before these.
+    pause:    as in `film_stream`.
     """
     if isinstance(films, Sized):
         total = done + len(films) if total is None else total
     workers = reading_processes((total or 0) - done) if workers is None else workers
     with (
-        closing(film_stream(films, read, workers=workers, ahead=_BATCHES_AHEAD * batch + workers)) as stream,
+        closing(
+            film_stream(films, read, workers=workers, ahead=_BATCHES_AHEAD * batch + workers, pause=pause)
+        ) as stream,
         tqdm(desc=progress, disable=not progress, unit="film", total=total, initial=done) as bar,
     ):
         while part := list(islice(stream, batch)):
@@ -86,15 +90,24 @@ def reading_processes(films: int) -> int:
 
 
 def film_stream(
-    films: Iterable[Item], read: Callable[[Item], Value], *, workers: int, ahead: int
+    films: Iterable[Item],
+    read: Callable[[Item], Value],
+    *,
+    workers: int,
+    ahead: int,
+    pause: Callable[[], object] = lambda: None,
 ) -> Generator[StreamedFilm[Item, Value], None, None]:
-    """The films in their order; at most `ahead` of them wait in memory. workers: 0 to read in this process.
+    """The films in their order; at most `ahead` of them wait in memory.
 
+    workers: 0 to read in this process.
+    pause:   called before each film, so that other requests can run; may raise Stopped.
     Worker processes end with the stream or with this process, however it ends.
     """
     coming = iter(films)
     if not workers:
-        yield from (_streamed(read, film) for film in coming)
+        for film in coming:
+            pause()
+            yield _streamed(read, film)
         return
     pool = _fresh_pool(workers)
     try:
@@ -103,6 +116,7 @@ def film_stream(
             waiting.extend((film, pool.submit(_streamed, read, film)) for film in islice(coming, ahead - len(waiting)))
             if not waiting:
                 return
+            pause()
             film, future = waiting.popleft()
             try:
                 streamed = future.result()

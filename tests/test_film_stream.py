@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from core.errors import BadData, UnreadableFile
+from core.errors import BadData, Stopped, UnreadableFile
 from core.film_stream import film_batches, film_stream, reading_processes
 
 NAMES = ["a", "b", "no picture", "c", "missing", "d", "e"]
@@ -66,3 +66,17 @@ def test_worker_processes_are_started_for_many_films_of_a_module_only(monkeypatc
     assert reading_processes(10_000) >= 1
     monkeypatch.setattr(sys.modules["__main__"], "__spec__", None)  # a script, a notebook or a page
     assert reading_processes(10_000) == 0
+
+
+@pytest.mark.parametrize("workers", [0, 1])
+def test_a_pause_before_each_film_can_stop_the_stream(workers: int) -> None:
+    turns = iter(range(3))
+
+    def pause() -> None:
+        if next(turns, None) is None:
+            raise Stopped("The request was cancelled.")
+
+    batches = film_batches(NAMES, _read, batch=2, workers=workers, pause=pause)
+    assert [film.item for film in next(batches)] == NAMES[:2]
+    with pytest.raises(Stopped):
+        next(batches)

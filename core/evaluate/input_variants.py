@@ -1,17 +1,18 @@
 """A network with several inputs: as in its card, with other grey values, and with bone dark."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from itertools import islice
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
 from core.evaluate.manifest import Row, row_radiograph
+from core.film_stream import film_batches
 from core.image.prepare import prepare
 from core.models.classifier import Classifier
 from core.models.importers.normalisation import NORMALISATIONS, name_of, normalised
-from core.types import Cleaning, Input, Radiograph
+from core.types import Cleaning, Input
 
 INVERTED = "bone dark"
 _BATCH = 8
@@ -32,16 +33,17 @@ def logits(
 ) -> dict[str, Scores]:
     """Variant -> (N, F) logits; each film is read once, and a few are in memory at a time."""
     scores: dict[str, list[Scores]] = {feed: [] for feed in input_variants}
-    for done, films in enumerate(_batches(rows)):
-        for feed, (input, cleaning) in input_variants.items():
-            images = torch.stack([prepare(film, input, cleaning).image for film in films])
-            scores[feed].append(classifier.logits(images))
+    done = 0
+    for films in film_batches(rows, partial(_prepared, tuple(input_variants.values())), batch=_BATCH):
+        for feed, images in zip(input_variants, zip(*(film.read for film in films), strict=True), strict=True):
+            scores[feed].append(classifier.logits(torch.from_numpy(np.stack(images))))
+        done += len(films)
         if tell:
-            tell(min((done + 1) * _BATCH, len(rows)), len(rows))
+            tell(done, len(rows))
     return {feed: np.nan_to_num(np.concatenate(parts), nan=0.0) for feed, parts in scores.items()}
 
 
-def _batches(rows: Sequence[Row]) -> Iterator[list[Radiograph]]:
-    films = map(row_radiograph, rows)
-    while batch := list(islice(films, _BATCH)):
-        yield batch
+def _prepared(variants: Sequence[tuple[Input, Cleaning]], row: Row) -> list[Scores]:
+    """The film with each variant of the input, (C, S, S) each."""
+    film = row_radiograph(row)
+    return [prepare(film, input, cleaning).image.numpy() for input, cleaning in variants]

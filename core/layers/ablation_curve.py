@@ -8,7 +8,6 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
-from tqdm import tqdm
 
 from core.errors import BadData, BadSetting
 from core.estimate import Estimate
@@ -17,6 +16,7 @@ from core.evaluate.manifest import Row, row_radiograph
 from core.explain import memory
 from core.explain.evidence import Tape
 from core.explain.replay import stage_features, stage_relevance
+from core.film_stream import film_batches
 from core.image.prepare import prepare
 from core.layers.activations import known_stage
 from core.layers.plan import traced_plan
@@ -140,8 +140,9 @@ def removal_effect(
         raise BadData("There is no film to switch units off for. Choose another split.")
     stage = _stage_with_units(classifier, stage, top)  # checked before any film is read
     falls, areas = [], []
-    for number, row in enumerate(tqdm(rows, desc="switching units off", unit="film", disable=not progress)):
-        film = row_radiograph(row)
+    title = "switching units off" if progress else ""
+    for number, (each,) in enumerate(film_batches(rows, row_radiograph, batch=1, progress=title)):
+        film = each.read
         finding = classifier.predict(film).likeliest[0]
         curves = ablation_curves(
             classifier, film, finding, stage=stage, at=[top], fill=fill, usual=usual, seed=seed + number

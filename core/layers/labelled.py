@@ -27,7 +27,7 @@ _SHARE = 2 / 3  # share of a limited number of films used for training
 class LabelledFilm:
     """One film.
 
-    open:    reads it on demand; raises UnreadableFile or BadData.
+    open:    reads it on demand; raises UnreadableFile or BadData. It is pickled for worker processes.
     labels:  its findings; empty for none.
     patient: its id.
     held:    whether it is a test film; None if the set is not divided.

@@ -9,11 +9,11 @@ Source: Alain and Bengio 2016, arXiv:1610.01644.
 import itertools
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor
 
 from core.errors import BadData
 from core.estimate import Estimate
@@ -21,13 +21,13 @@ from core.evaluate.intervals import REPEATS
 from core.evaluate.labelled_films import plain
 from core.explain import memory
 from core.explain.evidence import Tape
+from core.film_stream import film_batches
 from core.image.prepare import prepare
 from core.layers.labelled import LabelledFilm, LabelledSet, classes_of, majority, turns_of
 from core.layers.linear_classifier import Indices, LabelArray, LinearProbe, fit
 from core.layers.probe_metrics import estimates, network_predictions
-from core.layers.reference import UNREADABLE
 from core.models.classifier import Classifier
-from core.types import Cleaning, Radiograph
+from core.types import Cleaning, Input, Radiograph
 from core.work import Work
 
 _BLOCK = 8  # films
@@ -97,7 +97,7 @@ class Probes:
 
 
 @dataclass(frozen=True, eq=False)
-class _Read:
+class _Responses:
     """The network's output for N films: stage -> (N, K) averaged units; logits (N, F); the films' keys."""
 
     films: tuple[LabelledFilm, ...]
@@ -118,20 +118,22 @@ def stage_probes(
     """
     work = work or Work(limit=0)
     classes_of(films.films, classifier.checkpoint.findings)  # refuses too few films before any is read
-    read, skipped = _read(classifier, films, work)
-    classes, exclusive, usable = classes_of(read.films, classifier.checkpoint.findings)
-    labels = [read.films[place].labels for place in usable]
+    responses, skipped = _responses(classifier, films, work)
+    classes, exclusive, usable = classes_of(responses.films, classifier.checkpoint.findings)
+    labels = [responses.films[place].labels for place in usable]
     truth = np.array([[name in map(plain, each) for name in map(plain, classes)] for each in labels])
-    patients = np.array([read.films[place].patient for place in usable])
-    divided, turns = turns_of([read.films[place].held for place in usable], truth, patients, seed, exclusive=exclusive)
+    patients = np.array([responses.films[place].patient for place in usable])
+    divided, turns = turns_of(
+        [responses.films[place].held for place in usable], truth, patients, seed, exclusive=exclusive
+    )
     test_films = np.sort(np.concatenate([held for _, held in turns]))
-    units = [each[usable] for each in read.units.values()]
+    units = [each[usable] for each in responses.units.values()]
     lines, predictions = _fitted(units, truth, turns, lambda: _let_others(classifier, work), exclusive=exclusive)
-    network = network_predictions(classifier.checkpoint, read.logits[usable], classes, exclusive=exclusive)
+    network = network_predictions(classifier.checkpoint, responses.logits[usable], classes, exclusive=exclusive)
     pause = _pause_by_resamples(classifier, work)
     tested = predictions[:, test_films], truth[test_films], patients[test_films]
     figures_of = estimates(*tested, network, test_films, repeats, pause, exclusive=exclusive)
-    keys = [read.keys[place] for place in usable]
+    keys = [responses.keys[place] for place in usable]
     learned = turns[0][0] if len(turns) == 1 else np.arange(len(usable))
     return Probes(
         checkpoint=classifier.checkpoint.key,
@@ -146,12 +148,12 @@ def stage_probes(
         majority=majority(truth, turns, exclusive=exclusive),
         stages=tuple(
             _probe(stage, line, figures, network_known=bool(network))
-            for stage, line, figures in zip(read.units, lines, figures_of, strict=False)
+            for stage, line, figures in zip(responses.units, lines, figures_of, strict=False)
         ),
         network={name: figures_of[-1][name] for name in ("balanced", "auc", "accuracy")} if network else {},
         learned=frozenset(keys[place] for place in learned),
         held={keys[place]: predictions[:, place] for place in test_films},
-        skipped=skipped + len(read.films) - len(usable),
+        skipped=skipped + len(responses.films) - len(usable),
     )
 
 
@@ -232,41 +234,43 @@ def stage_predictions(
     return np.stack([probe.line.says(units[probe.stage][None])[0] for probe in trained.stages])
 
 
-def _read(classifier: Classifier, films: LabelledSet, work: Work) -> tuple[_Read, int]:
+def _responses(classifier: Classifier, films: LabelledSet, work: Work) -> tuple[_Responses, int]:
     """The averaged units of all readable films, and the number of unreadable ones."""
     good: list[LabelledFilm] = []
     keys: list[str] = []
     parts: list[tuple[NDArray[np.float32], ...]] = []
-    coming = iter(films.films)
     work.expect(len(films.films))
-    while block := list(itertools.islice(coming, _BLOCK)):
-        images = []
-        for film in block:
-            _let_others(classifier, work, announced=True)  # a drawn film takes half a second
-            try:
-                radiograph = film.open()
-            except UNREADABLE:
-                continue
-            images.append(prepare(radiograph, classifier.checkpoint.input).image)
-            good.append(film)
-            keys.append(radiograph.key)
-        parts += _passed(classifier, images, work)
+    read = partial(_prepared, classifier.checkpoint.input)
+    pause = partial(_let_others, classifier, work, announced=True)  # a drawn film takes half a second
+    for block in film_batches(films.films, read, batch=_BLOCK, pause=pause):
+        known = [(film.item, *film.value) for film in block if film.value]
+        good += [film for film, _, _ in known]
+        keys += [key for _, key, _ in known]
+        parts += _passed(classifier, [image for _, _, image in known], work)
     if not good:
         raise BadData(f"None of the {len(films.films)} films ({films.description}) can be read. Give others.")
     logits, *units = (np.concatenate(part) for part in zip(*parts, strict=True))
     with classifier.alone(work) as network:
         stages = tuple(network.stages)
-    read = _Read(tuple(good), dict(zip(stages, units, strict=True)), logits, tuple(keys))
-    return read, len(films.films) - len(good)
+    responses = _Responses(tuple(good), dict(zip(stages, units, strict=True)), logits, tuple(keys))
+    return responses, len(films.films) - len(good)
 
 
-def _passed(classifier: Classifier, images: Sequence[Tensor], work: Work) -> list[tuple[NDArray[np.float32], ...]]:
+def _prepared(input: Input, film: LabelledFilm) -> tuple[str, NDArray[np.float32]]:
+    """The film's key, and (C, S, S) as the network reads it."""
+    radiograph = film.open()
+    return radiograph.key, prepare(radiograph, input).image.numpy()
+
+
+def _passed(
+    classifier: Classifier, images: Sequence[NDArray[np.float32]], work: Work
+) -> list[tuple[NDArray[np.float32], ...]]:
     """The logits (n, F) and the averaged units (n, K) of every stage, batch by batch."""
     outputs = []
     with torch.inference_mode(False), classifier.alone(work) as network:
-        size = memory.batch_size(network, images[0], graph=False) if images else 1
+        size = memory.batch_size(network, torch.from_numpy(images[0]), graph=False) if images else 1
         for start in range(0, len(images), size):
-            batch = torch.stack(list(images[start : start + size])).to(classifier.device)
+            batch = torch.from_numpy(np.stack(images[start : start + size])).to(classifier.device)
             tape = Tape(network, batch, grad_from=network.last_stage)
             units = (tape.features(stage).mean(dim=(2, 3)) for stage in network.stages)
             outputs.append(tuple(each.cpu().numpy() for each in (tape.logits, *units)))

@@ -3,18 +3,19 @@
 import hashlib
 import re
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
-from tqdm import tqdm
 
 from core.errors import BadData
+from core.film_stream import film_batches
 from core.image.prepare import prepare
 from core.layers.atlases import Atlas, TopFilm
-from core.layers.reference import UNREADABLE, ReferenceSet
-from core.types import Checkpoint
+from core.layers.reference import ReferenceFilm, ReferenceSet
+from core.types import Checkpoint, Input
 from core.work import Work
 
 FOLDER = "pictures"
@@ -40,16 +41,19 @@ def store(
     named = {seen.film for seen in _all(atlas)}
     wanted = [film for film in films.films if film.name in named and not picture_file(atlas.folder, film.name).exists()]
     work.expect(len(wanted))
-    for film in tqdm(wanted, desc="pictures", unit="film", disable=not progress):
-        work.step()
-        try:
-            picture = prepare(film.open(), checkpoint.input).picture
-        except UNREADABLE:  # deleted since the pass; its patches stay empty
+    read, title = partial(_picture, checkpoint.input), "pictures" if progress else ""
+    for (film,) in film_batches(wanted, read, batch=1, progress=title, pause=work.step):
+        if film.value is None:  # deleted since the pass; its patches stay empty
             continue
-        file = picture_file(atlas.folder, film.name)
-        Image.fromarray(picture).save(file.with_suffix(".part"), "WebP", quality=_QUALITY)
+        file = picture_file(atlas.folder, film.item.name)
+        Image.fromarray(film.value).save(file.with_suffix(".part"), "WebP", quality=_QUALITY)
         file.with_suffix(".part").replace(file)
     return sum(picture_file(atlas.folder, name).exists() for name in named)
+
+
+def _picture(input: Input, film: ReferenceFilm) -> NDArray[np.uint8]:
+    """(S, S) the film as the network sees it."""
+    return prepare(film.open(), input).picture
 
 
 def patch(atlas: Atlas, stage: str, seen: TopFilm) -> NDArray[np.uint8] | None:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from core.errors import BadData, UnreadableFile
+from core.errors import BadData
 from core.evaluate import chestxray14
 from core.evaluate.manifest import NOTHING, Row, read_manifest, row_radiograph
 from core.image.phantom import Opacity, draw
@@ -147,6 +147,3 @@ def _is_film(file: Path) -> bool:
             return format_of(opened.read(_HEAD)) is not None
     except OSError:
         return True
-
-
-UNREADABLE = (UnreadableFile, BadData, OSError)  # errors of opening a film

@@ -8,12 +8,12 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
-from tqdm import tqdm
 
 from core.errors import BadData
 from core.evaluate import manifest
 from core.evaluate.intervals import bootstrap
 from core.evaluate.manifest import Row, row_radiograph
+from core.film_stream import film_batches
 from core.image.prepare import enlarge, prepare
 from core.lung_network import INPUT, NAME, dice, look
 from core.models import checkpoints
@@ -61,13 +61,13 @@ def dice_figures(network: UNet, rows: Sequence[Row], split: str) -> dict[str, An
     if not chosen:
         raise BadData(f"No film of split {split!r} has an outline of the lungs.")
     values, refused = [], 0
-    for row in tqdm(chosen, desc=f"lungs of {split}", unit="film"):
-        film = row_radiograph(row)
+    for (each,) in film_batches(chosen, row_radiograph, batch=1, progress=f"lungs of {split}"):
+        film = each.read
         prepared = prepare(film, INPUT)
         lungs, reason = look(network, prepared.image[None])[0]
         refused += bool(reason)
         mask = enlarge(lungs, prepared.placement, film.pixels.shape) > 0.5
-        values.append(dice(mask, _outline(row)))
+        values.append(dice(mask, _outline(each.item)))
     scores = np.array(values)
     patients = np.array([row.patient for row in chosen])
     return {

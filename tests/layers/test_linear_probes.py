@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 import pytest
@@ -87,7 +88,7 @@ def test_films_of_one_patient_are_never_on_both_sides() -> None:
     films = tuple(
         LabelledFilm(
             f"{patient} {copy}",
-            lambda patient=patient: planted.film(patient),  # type: ignore[misc]
+            partial(planted.film, patient),  # so many are read in worker processes
             ("a", "b")[drawn[patient] :][:1],
             f"patient {patient}",
         )

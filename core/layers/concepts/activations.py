@@ -1,26 +1,28 @@
 """The activations of a network's stages for films with and without concepts, computed once for the test."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor
-from tqdm import tqdm
 
 from core.errors import BadData, NoLungs
 from core.explain import memory
 from core.explain.evidence import Tape, earliest
 from core.explain.replay import stage_features
+from core.film_stream import film_batches
 from core.image.prepare import prepare
-from core.layers.concepts.synthetic import SyntheticConcept, synthetic_concepts
-from core.layers.reference import UNREADABLE, ReferenceFilm, ReferenceSet
+from core.layers.concepts.synthetic import synthetic_concepts
+from core.layers.reference import ReferenceFilm, ReferenceSet
 from core.models.classifier import Classifier
+from core.types import Input
 from core.work import Work
 
 UnitMeans = NDArray[np.float32]
 _BLOCK = 8  # films open at once
+_PLAIN = ""  # no concept
 
 
 @dataclass(frozen=True, eq=False)
@@ -85,23 +87,16 @@ def collect_activations(
 
     Raises: UnknownName for a concept; Stopped by `work`.
     """
-    changes, work = {name: synthetic_concepts[name] for name in names}, work or Work(limit=0)
+    work = work or Work(limit=0)
+    for name in names:
+        synthetic_concepts[name]  # refused before a film is read
     plain, own = _Gathered(), _Gathered()
     changed = {name: _Gathered() for name in names}
-    skipped: list[tuple[str, str]] = []
     example_films = examples.films if examples else ()
     work.expect(len(films.films) * (1 + len(names)) + len(example_films))
-    with tqdm(total=len(films.films) + len(example_films), desc="concepts", unit="film", disable=not progress) as bar:
-        for block in _blocks(films.films):
-            images, unreadable = _prepared(block, changes, classifier, seed, work, bar)
-            skipped += unreadable
-            _ask(classifier, images[""], plain, stages, findings, work)
-            for name in names:
-                _ask(classifier, images[name], changed[name], stages, (), work)
-        for block in _blocks(example_films):
-            images, unreadable = _prepared(block, {}, classifier, seed, work, bar)
-            skipped += unreadable
-            _ask(classifier, images[""], own, stages, (), work)
+    title = "concepts" if progress else ""
+    skipped = _gather(classifier, films.films, {_PLAIN: plain, **changed}, stages, findings, seed, work, title)
+    skipped += _gather(classifier, example_films, {_PLAIN: own}, stages, (), seed, work, title and "examples")
     if not plain.places:
         first = skipped[0] if skipped else ("none", "the set is empty.")
         raise BadData(f"None of the {len(films.films)} films can be read; {first[0]}: {first[1]} Give others.")
@@ -113,45 +108,51 @@ def collect_activations(
     )
 
 
-def _prepared(
-    block: Sequence[tuple[int, ReferenceFilm]],
-    changes: Mapping[str, SyntheticConcept],
+def _gather(
     classifier: Classifier,
+    films: Sequence[ReferenceFilm],
+    into: Mapping[str, _Gathered],
+    stages: Sequence[str],
+    findings: Sequence[str],
     seed: int,
     work: Work,
-    bar: tqdm,
-) -> tuple[dict[str, list[tuple[int, Tensor]]], list[tuple[str, str]]]:
-    """Concept ("" for none) -> index and input of the block's films with it; then (film, reason) of unreadable ones."""
-    images: dict[str, list[tuple[int, Tensor]]] = {name: [] for name in ("", *changes)}
-    unreadable = []
-    for place, film in block:
-        work.step(0)
+    title: str,
+) -> list[tuple[str, str]]:
+    """Adds the responses to the films with each concept, `_PLAIN` for none; gives (film, reason) of unreadable ones.
+
+    findings: whose gradients are wanted for the plain films.
+    """
+    skipped: list[tuple[str, str]] = []
+    read = partial(_prepared, classifier.checkpoint.input, tuple(into), seed)
+    numbered = tuple(enumerate(films))
+    for block in film_batches(
+        numbered, read, batch=_BLOCK, progress=title if films else "", pause=partial(work.step, 0)
+    ):
+        skipped += [(film.item[1].name, film.error) for film in block if film.value is None]
+        for name, gathered in into.items():
+            images = [(film.item[0], film.value[name]) for film in block if film.value and name in film.value]
+            _add_responses(classifier, images, gathered, stages, () if name else findings, work)
+    return skipped
+
+
+def _prepared(
+    input: Input, names: Sequence[str], seed: int, numbered: tuple[int, ReferenceFilm]
+) -> dict[str, NDArray[np.float32]]:
+    """Concept -> (C, S, S) the film with it as the network reads it; without those that need lungs if it has none."""
+    radiograph = numbered[1].open()
+    images = {}
+    for name in names:
         try:
-            radiograph = film.open()
-        except UNREADABLE as error:
-            unreadable.append((film.name, str(error)))
-            bar.update()
+            film = radiograph if name == _PLAIN else synthetic_concepts[name].on(radiograph, seed=seed)
+        except NoLungs:  # the concept lies in the lungs: skip it for this film
             continue
-        images[""].append((place, prepare(radiograph, classifier.checkpoint.input).image))
-        for name, each in changes.items():
-            try:
-                other = each.on(radiograph, seed=seed)
-            except NoLungs:  # the concept lies in the lungs: skip it for this film
-                continue
-            images[name].append((place, prepare(other, classifier.checkpoint.input).image))
-        bar.update()
-    return images, unreadable
+        images[name] = prepare(film, input).image.numpy()
+    return images
 
 
-def _blocks(films: Sequence[ReferenceFilm]) -> Iterator[list[tuple[int, ReferenceFilm]]]:
-    numbered = list(enumerate(films))
-    for start in range(0, len(numbered), _BLOCK):
-        yield numbered[start : start + _BLOCK]
-
-
-def _ask(
+def _add_responses(
     classifier: Classifier,
-    images: Sequence[tuple[int, Tensor]],
+    images: Sequence[tuple[int, NDArray[np.float32]]],
     gathered: _Gathered,
     stages: Sequence[str],
     findings: Sequence[str],
@@ -160,7 +161,7 @@ def _ask(
     """Adds the stages' activations for the images, in batches; other requests may run in between."""
     if not images:
         return
-    prepared = torch.stack([image for _, image in images]).to(classifier.device)
+    prepared = torch.from_numpy(np.stack([image for _, image in images])).to(classifier.device)
     card = classifier.checkpoint
     with torch.inference_mode(False), classifier.alone(work) as network:
         size = memory.batch_size(network, prepared[0], graph=bool(findings))
