@@ -1,6 +1,7 @@
 """The folder of a run: its manifest, plan, lock and tables. Nothing half-written ever has its final name."""
 
 import errno
+import itertools
 import json
 import os
 import shutil
@@ -86,10 +87,11 @@ class RunFolder:
             ) from error
         except ValueError as error:
             raise BadData(f"{path} is damaged ({error}). Restore it, or start a new run.") from error
-        if manifest.get("version") != VERSION:
+        found = manifest.get("version") if isinstance(manifest, dict) else None
+        if found != VERSION:
             raise BadData(
-                f"{self.path} was written by another version of Lightbox (tables of version "
-                f"{manifest.get('version')}, this one reads {VERSION}). Choose another --out, or use that version."
+                f"{self.path} was written by another version of Lightbox (tables of version {found}, this one reads "
+                f"{VERSION}). Choose another --out, or use that version."
             )
         return manifest
 
@@ -135,6 +137,17 @@ class RunFolder:
         """The number of parts of the plan."""
         return int(self._plan_file.num_row_groups) if self._has_plan else 0
 
+    def part_ends(self) -> list[int]:
+        """The number of the first film after each part of the plan."""
+        if not self._has_plan:
+            return []
+        metadata = self._plan_file.metadata
+        return list(itertools.accumulate(metadata.row_group(number).num_rows for number in range(self.parts)))
+
+    def part_file(self, table: str, number: int) -> Path:
+        """The file of a table that holds the part."""
+        return self.path / table / f"part-{number:06d}.parquet"
+
     @property
     def films(self) -> int:
         """The number of films of the plan."""
@@ -176,7 +189,7 @@ class RunFolder:
                 continue
             sink = pa.BufferOutputStream()
             parquet.write_table(arrow(table, records[table], measures), sink, compression="zstd")
-            self._write(f"{table}/part-{number:06d}.parquet", sink.getvalue())
+            self._write(str(self.part_file(table, number).relative_to(self.path)), sink.getvalue())
 
     def tables(self) -> list[str]:
         """The names of the tables that the run has."""
@@ -193,7 +206,19 @@ class RunFolder:
 
     @property
     def _plan_file(self) -> Any:
-        return parquet.ParquetFile(self.path / "films.parquet")
+        path = self.path / "films.parquet"
+        try:
+            file = parquet.ParquetFile(path)
+        except (OSError, pa.ArrowException) as error:
+            raise BadData(
+                f"{path} is damaged ({str(error).splitlines()[0]}). Restore it, or start a new run."
+            ) from error
+        if file.schema_arrow.names != _FILM.names:
+            raise BadData(
+                f"{path} was written by another version of Lightbox: its columns are "
+                f"{', '.join(file.schema_arrow.names)}. Choose another --out, or use that version."
+            )
+        return file
 
     def _write(self, name: str, data: Any, *, durable: bool = True) -> None:
         """Writes to a temporary name, then renames: the file is there whole or not at all."""

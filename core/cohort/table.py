@@ -1,15 +1,19 @@
 """The rows of a run in memory, for queries over a million rows within a second."""
 
 import threading
+from bisect import bisect_right
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal
 
 import duckdb
 import numpy as np
+import pyarrow as pa
 import pyarrow.dataset as dataset
 from numpy.typing import NDArray
+from pyarrow import parquet
 
 from core.cohort.run_folder import PART, RunFolder
 from core.errors import BadData, BadSetting
@@ -37,6 +41,7 @@ _AGE_GROUP = (
     "CASE WHEN age < 18 THEN 'under 18' WHEN age < 40 THEN '18 to 39' WHEN age < 65 THEN '40 to 64' "
     "WHEN age >= 65 THEN '65 and over' END"
 )
+_NEEDED = ("film", "path", "digest", "checkpoint", "finding", "method", "probability", "label", "error", "withheld")
 
 _LOAD = """CREATE TABLE rows AS SELECT *, max(probability) OVER same - min(probability) OVER same AS disagreement
 FROM read_parquet($files, union_by_name = true) WINDOW same AS (PARTITION BY film, finding)"""
@@ -86,10 +91,21 @@ class CohortTable:
         self._alone = threading.Lock()
         self._database = duckdb.connect()
         files = sorted(str(file) for file in (path / "rows").glob("part-*.parquet"))
-        if files:
-            self._database.execute(_LOAD, {"files": files})
-        else:
+        if not files:
             raise BadSetting(f"{path} has no rows yet. They appear in parts of {PART} films.")
+        try:
+            columns = set(parquet.read_schema(files[0]).names)
+            if missing := [name for name in _NEEDED if name not in columns]:
+                raise BadData(
+                    f"The tables in {path / 'rows'} were written by another version of Lightbox: they lack the column "
+                    f"{missing[0]}. Run the films again into a new folder, or use that version."
+                )
+            self._database.execute(_LOAD, {"files": files})
+        except (duckdb.Error, pa.ArrowException, OSError) as error:
+            raise BadData(
+                f"The tables in {path / 'rows'} cannot be read ({str(error).splitlines()[0]}). Restore them, or run "
+                "the films again into a new folder."
+            ) from error
         self._database.execute("SET enable_external_access = false")  # conditions come from the page
         self._database.execute("SET lock_configuration = true")
 
@@ -163,7 +179,8 @@ class CohortTable:
         """Numbers (N,) and features (N, K) of the model, some thousand films at a time; of all films or of `films`."""
         if not self._has_features():
             return
-        stored = dataset.dataset(self.folder.path / "features")
+        place = self.folder.path / "features"
+        stored = dataset.dataset(place if films is None else self._files_of("features", films) or place)
         wanted = dataset.field("checkpoint") == checkpoint
         if STAGE in stored.schema.names:
             wanted = wanted & (dataset.field(STAGE) == stage if stage else dataset.field(STAGE).is_null())
@@ -257,14 +274,26 @@ class CohortTable:
         }
 
     def _beside(self, table: str, films: Sequence[int], chosen: Any = None) -> list[dict[str, Any]]:
-        folder = self.folder.path / table
-        if not folder.is_dir() or not films:
+        files = self._files_of(table, films)
+        if not files:
             return []
         wanted = dataset.field("film").isin(list(films))
         rows: list[dict[str, Any]] = (
-            dataset.dataset(folder).to_table(filter=wanted if chosen is None else wanted & chosen).to_pylist()
+            dataset.dataset(files).to_table(filter=wanted if chosen is None else wanted & chosen).to_pylist()
         )
         return rows
+
+    def _files_of(self, table: str, films: Sequence[int]) -> list[str]:
+        """The files of the table that hold the films; a run of a million rows has thousands of files."""
+        ends = self._part_ends
+        if not ends:  # a run without its plan
+            return sorted(map(str, (self.folder.path / table).glob("part-*.parquet"))) if films else []
+        parts = sorted({bisect_right(ends, film) for film in films})
+        return [str(file) for part in parts if (file := self.folder.part_file(table, part)).is_file()]
+
+    @cached_property
+    def _part_ends(self) -> list[int]:
+        return self.folder.part_ends()
 
     def _rows(self, select: str, selection: Selection, rest: str = "") -> list[Any]:
         where, values = _where(selection)

@@ -4,6 +4,7 @@ import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import NoReturn
 
 from core.errors import BadData, UnreadableFile
 from core.image.bundle import INDEX, Bundle, may_be_film
@@ -20,7 +21,7 @@ def film_paths(names: Sequence[str]) -> tuple[list[str], int]:
     A DICOMDIR stands for the folder that contains it, a ZIP archive for the films in it ("disc.zip/IMAGES/0001"). In a
     folder or archive hidden files are skipped, as are files that are neither picture nor DICOM by content or name
     (tables, notes, the DICOMDIR). A file named directly is never skipped.
-    Raises: BadData if there is none.
+    Raises: BadData if there is none, or a folder cannot be opened.
     """
     paths, skipped = [], 0
     for name in names:
@@ -34,7 +35,7 @@ def film_paths(names: Sequence[str]) -> tuple[list[str], int]:
         if name == STDIN or not Path(name).is_dir():
             paths.append(name)
             continue
-        for folder, below, files in os.walk(name):
+        for folder, below, files in os.walk(name, onerror=_refuse_unreadable):
             below[:] = sorted(part for part in below if not part.startswith("."))
             inside = [os.path.join(folder, file) for file in sorted(files) if not file.startswith(".")]
             films = [file for file in inside if _may_be_film(file)]
@@ -93,6 +94,14 @@ def _archive_of(name: str) -> Path | None:
     if os.path.lexists(name):
         return None
     return next((above for above in Path(name).parents if above.is_file()), None)
+
+
+def _refuse_unreadable(error: OSError) -> NoReturn:
+    """Stops at a folder that may not be opened: its films would be missing without a word."""
+    raise BadData(
+        f"The folder {printable(str(error.filename))} cannot be opened: {error.strerror}. Change its permissions, or "
+        "leave it out."
+    ) from error
 
 
 def _may_be_film(path: str) -> bool:

@@ -4,13 +4,15 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow
 import pytest
 from numpy.typing import NDArray
+from pyarrow import parquet
 from sklearn.metrics import average_precision_score, roc_auc_score
 
 from core.cohort import score_figures
 from core.cohort.mean_heat import SIDE, lung_template, template_difference
-from core.cohort.rows import arrow
+from core.cohort.rows import VERSION, arrow
 from core.cohort.run_folder import RunFolder
 from core.cohort.table import BINS, CohortTable, ScoreCounts, Selection
 from core.compare.significance import delong
@@ -140,6 +142,40 @@ def test_unreadable_films_are_listed(table: CohortTable) -> None:
 def test_a_folder_without_a_run_is_refused(tmp_path: Path) -> None:
     with pytest.raises(BadData, match="holds no run"):
         CohortTable(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("content", "sentence"),
+    [
+        (b"PAR1 no more", "cannot be read .* Restore them"),
+        ({"film": [1], "path": ["1.png"]}, "by another version of Lightbox: they lack the column digest"),
+    ],
+)
+def test_tables_that_are_not_of_a_run_are_refused(content: Any, sentence: str, tmp_path: Path) -> None:
+    RunFolder(tmp_path).write_manifest({"version": VERSION, "checkpoints": [{"name": "a"}]})
+    file = tmp_path / "rows" / "part-000000.parquet"
+    file.parent.mkdir()
+    if isinstance(content, bytes):
+        file.write_bytes(content)
+    else:
+        parquet.write_table(pyarrow.table(content), file)
+
+    with pytest.raises(BadData, match=sentence):
+        CohortTable(tmp_path)
+
+
+def test_a_plan_or_manifest_of_another_kind_is_refused(tmp_path: Path) -> None:
+    folder = RunFolder(tmp_path)
+    (tmp_path / "manifest.json").write_text("[1, 2]")
+    with pytest.raises(BadData, match="another version of Lightbox"):
+        folder.manifest()
+
+    (tmp_path / "films.parquet").write_bytes(b"PAR1")
+    with pytest.raises(BadData, match=r"films\.parquet is damaged"):
+        folder.films  # noqa: B018
+    parquet.write_table(pyarrow.table({"name": ["1.png"]}), tmp_path / "films.parquet")
+    with pytest.raises(BadData, match="its columns are name"):
+        folder.films  # noqa: B018
 
 
 def test_the_template_lays_maps_over_each_other_by_their_lungs() -> None:

@@ -1,5 +1,6 @@
 """Files and folders as a command gets them."""
 
+import errno
 import io
 import json
 import os
@@ -52,6 +53,23 @@ def test_a_file_named_directly_is_never_skipped(tmp_path: Path) -> None:
 
 def test_a_folder_without_films_is_refused(tmp_path: Path) -> None:
     with pytest.raises(BadData, match="There is no radiograph in"):
+        files.film_paths([str(tmp_path)])
+
+
+def test_a_folder_within_that_may_not_be_opened_stops_with_its_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    film(tmp_path / "open" / "1.png")
+    film(tmp_path / "shut" / "2.png")
+    real = os.scandir
+
+    def scandir(path: str) -> object:  # the tests may run as root, who may open everything
+        if str(path).endswith("shut"):
+            raise PermissionError(errno.EACCES, "Permission denied", str(path))
+        return real(path)
+
+    monkeypatch.setattr(os, "scandir", scandir)
+    with pytest.raises(BadData, match=r"The folder .*shut cannot be opened: Permission denied\."):
         files.film_paths([str(tmp_path)])
 
 
