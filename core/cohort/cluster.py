@@ -115,8 +115,9 @@ def _connected(address: str) -> Any:
                 runtime_env={"env_vars": {"PYTHONPATH": str(_REPOSITORY), "LIGHTBOX_HOME": _home()}},
             )
         except (ConnectionError, ValueError, RuntimeError) as error:
+            place = "on this machine" if address == "auto" else f"at {address}"
             raise BadSetting(
-                f"There is no Ray cluster at {address}. Start one (ray start --head), or give the address of its head."
+                f"There is no Ray cluster {place}. Start one (ray start --head), or give the address of its head."
             ) from error
     ray.data.DataContext.get_current().enable_progress_bars = False
     return ray

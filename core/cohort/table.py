@@ -241,6 +241,7 @@ class CohortTable:
             row = self._database.execute(f"SELECT 1 FROM rows WHERE {column} IS NOT NULL LIMIT 1").fetchone()
         return row is not None
 
+    @cached_property
     def totals(self) -> dict[str, int]:
         """The number of films, and of those that could not be read or are withheld."""
         with self._alone:
@@ -338,7 +339,7 @@ def _where(selection: Selection) -> tuple[str, dict[str, Any]]:
         parts.append("probability BETWEEN $low AND $high")
         values |= {"low": selection.low, "high": selection.high}
     if selection.films:
-        parts.append("list_contains($films, film)")
+        parts.append("film IN (SELECT unnest($films))")  # a list of thousands is looked up, not searched
         values["films"] = list(selection.films)
     if selection.text.strip():
         parts.append(f"({selection.text})")

@@ -66,7 +66,7 @@ def cards(table: CohortTable, chosen: Selection, order: str, rows: Sequence[Mapp
 
 def unreadable(table: CohortTable) -> None:
     """The films without a result, collapsed."""
-    totals = table.totals()
+    totals = table.totals
     number = totals["unreadable"] + totals["withheld"]
     if not number:
         return

@@ -135,7 +135,7 @@ def test_a_filter_cannot_read_files(table: CohortTable) -> None:
 
 
 def test_unreadable_films_are_listed(table: CohortTable) -> None:
-    assert table.totals() == {"films": FILMS + 1, "unreadable": 1, "withheld": 0}
+    assert table.totals == {"films": FILMS + 1, "unreadable": 1, "withheld": 0}
     assert table.errors() == [{"path": "bad.png", "sentence": "bad.png is no film."}]
 
 
