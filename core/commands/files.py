@@ -77,10 +77,21 @@ def write(contents: Mapping[Path, bytes], *, force: bool = False) -> list[str]:
                 raise BadData(f"{file} exists with different content; nothing was written. Choose another --out.")
         for file, data in contents.items():
             file.parent.mkdir(parents=True, exist_ok=True)
-            file.write_bytes(data)
+            _write_whole(file, data)
     except OSError as error:
         raise BadData(f"{error.filename or file} cannot be written ({error.strerror}). Give another --out.") from error
     return [str(file) for file in contents]
+
+
+def _write_whole(file: Path, data: bytes) -> None:
+    """Writes the file; a new one that cannot be written in full, on a full disk, is removed."""
+    new = not file.exists()
+    try:
+        file.write_bytes(data)
+    except OSError:
+        if new:
+            file.unlink(missing_ok=True)
+        raise
 
 
 def refuse_out(out: Path | None, *, picture: bool = False) -> None:

@@ -35,9 +35,9 @@ def films(server: PacsServer) -> None:
             with st.container(key=f"film card pacs {each.uid}", gap="xsmall"):
                 _card(server, each)
     if state.results:
-        objects = "1 result" if state.results == 1 else f"{state.results} results"
+        objects = "1 result is" if state.results == 1 else f"{state.results} results are"
         st.html(
-            markup.paragraph(f"{objects} that Lightbox sent are in the study, too: see the PACS viewer.", quiet=True)
+            markup.paragraph(f"{objects} in the study that Lightbox sent. Open results in a PACS viewer.", quiet=True)
         )
     if count > _SHOWN:
         st.html(markup.paragraph(f"{count - _SHOWN} more without a preview; “Open all” opens them too.", quiet=True))

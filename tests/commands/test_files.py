@@ -142,6 +142,21 @@ def test_a_folder_that_may_not_be_written_is_refused_at_once(tmp_path: Path) -> 
         files.refuse_out(tmp_path / "new" / "units")
 
 
+def test_a_full_disk_is_one_sentence_and_leaves_no_part_of_a_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def write_half(path: Path, data: bytes) -> int:
+        with path.open("wb") as file:
+            file.write(data[: len(data) // 2])
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(Path, "write_bytes", write_half)
+
+    with pytest.raises(BadData, match=r"case\.pdf cannot be written .No space left on device.\. Give another --out"):
+        files.write({tmp_path / "case.pdf": b"1234"})
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_without_a_terminal_there_is_no_bar(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     files.each([film(tmp_path / f"{index}.png") for index in range(6)], shape, show=None, doing="looking")
 
