@@ -4,6 +4,8 @@ Everything is in millimetres of the body: x from the midline to screen right (th
 lung tips. A function gives attenuation, thickness or a mask on the whole film.
 """
 
+from itertools import pairwise
+
 import cv2
 import numpy as np
 from numpy.typing import NDArray
@@ -169,29 +171,37 @@ def cavity(plate: Plate, chance: np.random.Generator) -> tuple[Stencil, Stencil]
 def vessels(plate: Plate, chance: np.random.Generator) -> Canvas:
     """(H, W) attenuation of the lung vessels: trees that leave the hila and thin out at each fork."""
     drawn = plate.blank()
-    layers: dict[int, Stencil] = {}
+    radii: list[float] = []  # mm, one per branch
+    places: list[tuple[float, float]] = []  # mm, four per branch: it bends twice
 
-    def grow(at: Points, angle: float, length: float, radius: float) -> None:
+    # 12,000 pieces: as plain numbers, and mapped to the film together, they take a third of the time of small arrays.
+    def grow(x: float, y: float, angle: float, length: float, radius: float) -> None:
         if radius < FINEST:
             return
-        level = round(2 * float(np.log2(radius / FINEST)))
-        layer = layers.setdefault(level, np.zeros((plate.height, plate.width), np.uint8))
+        radii.append(radius)
+        places.append((x, y))
         for _ in range(3):
             angle += chance.normal(0, 0.13)
-            step = at + np.array([np.cos(angle), np.sin(angle)]) * length / 3
-            ends = np.round(plate.px(np.stack([at, step])) * 16).astype(np.int32).tolist()
-            cv2.line(layer, ends[0], ends[1], (255,), max(1, round(2 * radius / plate.spacing)), cv2.LINE_AA, 4)
-            at = step
+            x, y = x + float(np.cos(angle)) * length / 3, y + float(np.sin(angle)) * length / 3
+            places.append((x, y))
         spread = chance.uniform(0.25, 0.6)
         for side in (-1, 1):
             fork = angle + side * spread * chance.uniform(0.5, 1.2)
-            grow(at, fork, length * chance.uniform(0.7, 0.92), radius * chance.uniform(0.66, 0.8))
+            grow(x, y, fork, length * chance.uniform(0.7, 0.92), radius * chance.uniform(0.66, 0.8))
 
     for side, hilum in ((-1, points((-36, 112))), (1, points((42, 104)))):
         for direction, radius in BRANCHES:
             angle = direction + chance.normal(0, 0.1)
-            start = hilum[0] + chance.normal(0, 5, 2)
-            grow(start, angle if side > 0 else np.pi - angle, chance.uniform(24, 34), radius)
+            x, y = (hilum[0] + chance.normal(0, 5, 2)).tolist()
+            grow(x, y, angle if side > 0 else np.pi - angle, chance.uniform(24, 34), radius)
+    layers: dict[int, Stencil] = {}
+    bends = np.round(plate.px(np.array(places)) * 16).astype(np.int32).reshape(-1, 4, 2).tolist()
+    for radius, branch in zip(radii, bends, strict=True):
+        level = round(2 * float(np.log2(radius / FINEST)))
+        if level not in layers:
+            layers[level] = np.zeros((plate.height, plate.width), np.uint8)
+        for start, end in pairwise(branch):
+            cv2.line(layers[level], start, end, (255,), max(1, round(2 * radius / plate.spacing)), cv2.LINE_AA, 4)
     for level, layer in layers.items():
         radius = FINEST * 2 ** (level / 2)
         seen = cv2.GaussianBlur(layer, (0, 0), max(0.4, 0.3 * radius / plate.spacing)).astype(np.float32)
