@@ -17,7 +17,11 @@ from core.models.classifier import Classifier
 from core.types import Checkpoint, Cleaning, Input, Radiograph
 from core.work import Work
 
-FILMS = [draw(seed=seed, height=96, width=96).radiograph for seed in range(9)]
+
+@pytest.fixture(scope="module")
+def films() -> list[Radiograph]:
+    """Nine drawn chests."""
+    return [draw(seed=seed, height=96, width=96).radiograph for seed in range(9)]
 
 
 def network(*stages: nn.Module, size: int = 32, fit: str = "stretch") -> Classifier:
@@ -71,9 +75,9 @@ def test_unrelated_samples_align_by_nothing_on_average_however_wide_they_are() -
     assert (grams[0] * grams[1]).sum() / np.sqrt((grams[0] ** 2).sum() * (grams[1] ** 2).sum()) > 0.9
 
 
-def test_a_network_is_like_itself_and_likeness_is_symmetric() -> None:
+def test_a_network_is_like_itself_and_likeness_is_symmetric(films: list[Radiograph]) -> None:
     a, b = network(convolution(4, 0), nn.ReLU()), network(convolution(6, 1), nn.ReLU())
-    own, there, back = cka(a, a, FILMS), cka(a, b, FILMS), cka(b, a, FILMS)
+    own, there, back = cka(a, a, films), cka(a, b, films), cka(b, a, films)
 
     assert own.values.diagonal() == pytest.approx([1, 1])
     assert np.allclose(there.values, back.values.T)
@@ -81,29 +85,29 @@ def test_a_network_is_like_itself_and_likeness_is_symmetric() -> None:
     assert not own.values.flags.writeable
 
 
-def test_turning_and_scaling_the_channels_changes_nothing() -> None:
+def test_turning_and_scaling_the_channels_changes_nothing(films: list[Radiograph]) -> None:
     turn, _ = torch.linalg.qr(torch.randn(4, 4, generator=torch.Generator().manual_seed(0)))
     mixed = nn.Conv2d(4, 4, 1, bias=False)
     mixed.weight = nn.Parameter(5 * turn[:, :, None, None])
 
     plain, turned = network(convolution(4, 0)), network(nn.Sequential(convolution(4, 0), mixed))
 
-    assert cka(plain, turned, FILMS).values == pytest.approx(1, abs=1e-4)
-    assert cka(plain, turned, FILMS[:1]).values == pytest.approx(1, abs=1e-4)
+    assert cka(plain, turned, films).values == pytest.approx(1, abs=1e-4)
+    assert cka(plain, turned, films[:1]).values == pytest.approx(1, abs=1e-4)
 
 
-def test_other_networks_are_less_alike() -> None:
+def test_other_networks_are_less_alike(films: list[Radiograph]) -> None:
     same, other = network(convolution(8, 0, kernel=7)), network(convolution(8, 1, kernel=7))
 
-    assert cka(same, other, FILMS[:1]).values[0, 0] < 0.95
+    assert cka(same, other, films[:1]).values[0, 0] < 0.95
 
 
-def test_batches_are_averaged_and_none_is_too_small(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_batches_are_averaged_and_none_is_too_small(films: list[Radiograph], monkeypatch: pytest.MonkeyPatch) -> None:
     a, b = network(convolution(4, 0)), network(convolution(6, 1))
     monkeypatch.setattr("core.compare.cka._MOST", 4)
-    similarity = cka(a, b, FILMS)  # 4 films, then 4 and the one that is left over
+    similarity = cka(a, b, films)  # 4 films, then 4 and the one that is left over
 
-    features = [[_features(each, film) for film in FILMS] for each in (a, b)]
+    features = [[_features(each, film) for film in films] for each in (a, b)]
     sums = np.zeros(3)
     for part in (slice(0, 4), slice(4, 9)):
         one, other = (np.stack(each[part]) for each in features)
@@ -129,40 +133,42 @@ def test_one_film_is_compared_place_by_place_wherever_each_network_sees_it() -> 
     assert float(torch.corrcoef(squares)[0, 1]) ** 2 < 0.5
 
 
-def test_a_stage_that_does_not_vary_has_no_likeness() -> None:
+def test_a_stage_that_does_not_vary_has_no_likeness(films: list[Radiograph]) -> None:
     dead = convolution(3, 0)
     nn.init.zeros_(dead.weight)
-    similarity = cka(network(convolution(4, 0)), network(nn.Identity(), dead), FILMS)
+    similarity = cka(network(convolution(4, 0)), network(nn.Identity(), dead), films)
 
     assert np.isfinite(similarity.values[0, 0])
     assert np.isnan(similarity.values[0, 1])
 
 
-def test_two_films_are_too_few_and_none_is_none() -> None:
+def test_two_films_are_too_few_and_none_is_none(films: list[Radiograph]) -> None:
     a = network(nn.Identity())
     with pytest.raises(BadData, match=f"cannot be compared on 2 films. Give {FEWEST} or more"):
-        cka(a, a, FILMS[:2])
+        cka(a, a, films[:2])
     with pytest.raises(BadData, match="There is no film"):
         cka(a, a, [])
 
 
-def test_it_tells_how_far_it_is_reads_films_as_it_goes_and_can_be_stopped(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_it_tells_how_far_it_is_reads_films_as_it_goes_and_can_be_stopped(
+    films: list[Radiograph], monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr("core.compare.cka._MOST", 4)
     a, b = network(nn.Identity()), network(convolution(2, 0))
     steps: list[tuple[int, int]] = []
     read = []
 
-    def films() -> Iterator[Radiograph]:
-        for number, film in enumerate(FILMS):
+    def one_by_one() -> Iterator[Radiograph]:
+        for number, film in enumerate(films):
             read.append((number, work.done))
             yield film
 
     work = Work(tell=lambda done, total: steps.append((done, total)))
-    cka(a, b, films(), total=9, work=work)
+    cka(a, b, one_by_one(), total=9, work=work)
     assert steps[-1] == (18, 18)
     assert read[7:] == [(7, 0), (8, 8)]  # one batch ahead, so that the last one is not too small
     assert list(dict.fromkeys(done for done, _ in steps)) == [0, 4, 8, 13, 18]
 
     work = Work(tell=lambda done, total: work.cancel() if done >= 8 else None)
     with pytest.raises(Stopped, match="cancelled"):
-        cka(a, b, FILMS, work=work)
+        cka(a, b, films, work=work)

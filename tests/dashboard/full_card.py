@@ -19,7 +19,7 @@ from sklearn.metrics import (
 
 FINDINGS = ("covid", "pneumonia", "normal")
 FILMS = 120
-_REPEATS = 40
+_REPEATS = 8  # of a figure; the page draws what it is given
 _GRID = np.linspace(0, 1, 21)
 
 Scores = NDArray[np.float64]

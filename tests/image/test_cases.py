@@ -13,7 +13,12 @@ from core.lung_network import inspect_film
 from core.types import Cleaning, Radiograph
 
 PICTURES = Path(__file__).parents[2] / "dashboard" / "cases"
-FILMS = {each.title: each.film(SIDE) for each in CASES}
+
+
+@pytest.fixture(scope="module")
+def films() -> dict[str, Radiograph]:
+    """Each case as a film, by its title."""
+    return {each.title: each.film(SIDE) for each in CASES}
 
 
 def test_a_case_is_the_same_film_each_time() -> None:
@@ -23,10 +28,10 @@ def test_a_case_is_the_same_film_each_time() -> None:
     assert len({case(number).film(128).key for number in range(12)}) == 12
 
 
-@pytest.mark.parametrize("title", FILMS)
-def test_a_case_says_that_it_is_drawn_and_what_it_shows(title: str) -> None:
-    assert FILMS[title].drawn
-    assert FILMS[title].name == title
+@pytest.mark.parametrize("title", [each.title for each in CASES])
+def test_a_case_says_that_it_is_drawn_and_what_it_shows(films: dict[str, Radiograph], title: str) -> None:
+    assert films[title].drawn
+    assert films[title].name == title
     assert next(each for each in CASES if each.title == title).story.endswith((".", "?"))
 
 
@@ -38,8 +43,10 @@ def test_a_case_says_that_it_is_drawn_and_what_it_shows(title: str) -> None:
         ("Upside-down", (0.20, 0.40)),  # in the left lung, which lies on the left of a film turned over
     ],
 )
-def test_an_opacity_lies_where_the_title_says(title: str, columns: tuple[float, float]) -> None:
-    (plane,) = FILMS[title].planes
+def test_an_opacity_lies_where_the_title_says(
+    films: dict[str, Radiograph], title: str, columns: tuple[float, float]
+) -> None:
+    (plane,) = films[title].planes
     middle = float(np.argwhere(plane.shape)[:, 1].mean()) / SIDE
 
     assert plane.is_truth
@@ -47,8 +54,8 @@ def test_an_opacity_lies_where_the_title_says(title: str, columns: tuple[float, 
     assert 0.005 < plane.shape.mean() < 0.03
 
 
-def test_an_opacity_behind_the_heart_can_be_seen_and_no_more_than_that() -> None:
-    film = FILMS["Behind the heart"]
+def test_an_opacity_behind_the_heart_can_be_seen_and_no_more_than_that(films: dict[str, Radiograph]) -> None:
+    film = films["Behind the heart"]
     inside = film.planes[0].shape
     mirrored = film.pixels[:, ::-1][inside].mean()  # the other half of the heart
 
@@ -59,16 +66,16 @@ def _withheld(film: Radiograph) -> str:
     return withheld(inspect_film(film, Cleaning()))
 
 
-def test_the_checks_withhold_what_cannot_be_answered_and_nothing_else() -> None:
-    reasons = {title: _withheld(film) for title, film in FILMS.items()}
+def test_the_checks_withhold_what_cannot_be_answered_and_nothing_else(films: dict[str, Radiograph]) -> None:
+    reasons = {title: _withheld(film) for title, film in films.items()}
 
     assert "upside-down" in reasons.pop("Upside-down")
     assert "frontal chest" in reasons.pop("Not a chest")
     assert set(reasons.values()) == {""}
 
 
-def test_the_letters_of_the_case_with_text_are_noticed() -> None:
-    sentences = {title: [each.sentence for each in inspect(film)] for title, film in FILMS.items()}
+def test_the_letters_of_the_case_with_text_are_noticed(films: dict[str, Radiograph]) -> None:
+    sentences = {title: [each.sentence for each in inspect(film)] for title, film in films.items()}
 
     assert any("burnt-in text" in sentence for sentence in sentences["Marker and text"])
     assert not any("burnt-in text" in sentence for sentence in sentences["Normal chest"])
@@ -90,9 +97,9 @@ def test_there_is_no_case_below_zero() -> None:
 
 
 @pytest.mark.parametrize("each", CASES, ids=lambda each: each.file_name)
-def test_the_picture_of_a_case_on_the_first_page_shows_it(each: DrawnCase) -> None:
+def test_the_picture_of_a_case_on_the_first_page_shows_it(films: dict[str, Radiograph], each: DrawnCase) -> None:
     """With LIGHTBOX_PICTURES set the pictures are drawn anew (`make pictures`)."""
-    film = FILMS[each.title]
+    film = films[each.title]
     drawn = Image.fromarray((film.pixels / film.white * 255).astype(np.uint8)).resize((320, 320))
     path = PICTURES / f"{each.file_name}.webp"
     if os.environ.get("LIGHTBOX_PICTURES"):

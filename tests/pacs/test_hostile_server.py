@@ -1,5 +1,6 @@
 """Servers that are slow, absent, refusing or lying: one sentence within the limit, and no false data is accepted."""
 
+import functools
 import io
 import json
 import os
@@ -21,9 +22,11 @@ import requests
 from PIL import Image
 
 from core.errors import UserError
+from core.image.phantom import draw
 from core.pacs.bounded_session import BoundedSession
 from core.pacs.dicomweb import InstanceEntry, StudyQuery, instances, retrieve, search, store, thumbnail
 from core.pacs.server import PacsServer
+from core.types import Radiograph
 
 Respond = Callable[[BaseHTTPRequestHandler], None]
 _LIMIT = 1.0  # s of the server's setting
@@ -94,12 +97,15 @@ def multipart(*parts: bytes) -> bytes:
     return b"".join(b"\r\n--b\r\nContent-Type: application/dicom\r\n\r\n" + part for part in parts) + b"\r\n--b--"
 
 
+@functools.cache
+def _film() -> Radiograph:
+    return draw(seed=1, height=64, width=64).radiograph
+
+
 def film_file(uid: str = "1.2.3.4.5", study: str = "1.2.3") -> bytes:
-    from core.image.phantom import draw
     from tests.report.test_dicom import film_of
 
-    film = draw(seed=1, height=64, width=64).radiograph
-    return film_of(film, SOPInstanceUID=uid, StudyInstanceUID=study, SeriesInstanceUID="1.2.3.4")
+    return film_of(_film(), SOPInstanceUID=uid, StudyInstanceUID=study, SeriesInstanceUID="1.2.3.4")
 
 
 def endless(handler: BaseHTTPRequestHandler) -> None:
