@@ -3,6 +3,7 @@
 import io
 import re
 import struct
+import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -22,6 +23,8 @@ from core.types import MANUFACTURER
 if TYPE_CHECKING:
     from dicomweb_client.api import DICOMwebClient
 
+# pydicom's warnings quote the value, which may be a patient's name. Set once: filters are shared by all threads.
+warnings.filterwarnings("ignore", module=r"pydicom\.")
 MOST = 200  # studies listed per search, and instances listed per study
 _UID = re.compile(r"[0-9]+(\.[0-9]+)+")
 _LONGEST_UID = 64

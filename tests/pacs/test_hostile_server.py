@@ -8,6 +8,7 @@ import random
 import socket
 import ssl
 import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -170,6 +171,25 @@ def test_a_search_that_fails_is_one_sentence_in_time(respond: Respond, sentence:
             search(server, StudyQuery(patient="Secret^Name"))
         assert time.monotonic() - started < 20 * _LIMIT
     assert "Secret" not in str(caught.value)
+
+
+def test_the_command_prints_one_sentence_and_no_value_of_a_lying_server() -> None:
+    lie = [
+        {**_STUDY, "0020000D": {"vr": "UI", "Value": ["Secret^Name"]}, "00080020": {"vr": "DA", "Value": ["Secret"]}}
+    ]
+    with serving(body(json.dumps(lie).encode())) as server:
+        done = subprocess.run(
+            [sys.executable, "-m", "core", "pacs", "search", "lying"],
+            env=os.environ | {"LIGHTBOX_PACS_LYING_URL": server.url},
+            capture_output=True,
+            text=True,
+            timeout=120,
+            check=False,
+        )
+    assert done.returncode == 1
+    assert done.stderr.startswith("Error: localhost:")
+    assert len(done.stderr.splitlines()) == 1
+    assert "Secret" not in done.stdout + done.stderr
 
 
 def test_an_absent_server_is_one_sentence() -> None:

@@ -337,8 +337,18 @@ def test_presentation_state_turns_as_the_film_was_turned(classifier: Classifier,
     assert (both.ImageRotation, both.ImageHorizontalFlip) == (90, "Y")
 
 
-def test_without_a_size_of_a_pixel_there_is_no_parametric_map(classifier: Classifier, phantom: Radiograph) -> None:
+def test_without_a_size_of_a_pixel_measurements_are_in_pixels_and_there_is_no_parametric_map(
+    classifier: Classifier, phantom: Radiograph, tmp_path: Path
+) -> None:
     case, source = case_of(classifier, film_of(phantom, PixelSpacing=None))
+    case = replace(case, annotations=ANNOTATIONS)
+    (tmp_path / "report.dcm").write_bytes(dicom_files(case, source)["structured-report.dcm"])
+    content: Any = highdicom.sr.srread(tmp_path / "report.dcm").content
+    [length] = [each for each in content.get_image_measurement_groups() if each.tracking_identifier == "length 1"]
+    report = run("dciodvfy", "-new", tmp_path / "report.dcm")
+
+    assert [(each.value, each.unit.value) for each in length.get_measurements()] == [(50, "{pixels}")]
+    assert not [line for line in (report.stdout + report.stderr).splitlines() if line.startswith("Error")]
 
     assert "parametric-map.dcm" not in dicom_objects(case, source)
     assert left_out(case, source)["parametric-map"].startswith("No parametric map: it needs the pixel size")
