@@ -15,7 +15,7 @@ from core.errors import BadSetting
 
 LAST, PIXELS = "last stage", "raw pixels"
 _SIDE = 32  # px of a film as raw pixels
-_FEWEST = 10  # films
+FEWEST = 10  # films
 
 
 @dataclass(frozen=True)
@@ -69,9 +69,9 @@ def compared_maps(
     results = []
     for each in representations(table, selection.checkpoint):
         numbers, features = represented(table, selection, list(values), each)
-        if len(numbers) < _FEWEST:
+        if len(numbers) < FEWEST:
             raise BadSetting(
-                f"A map needs {_FEWEST} films with a {column}; there are {len(numbers)}. Choose more films."
+                f"A map needs {FEWEST} films with a {column}; there are {len(numbers)}. Choose more films."
             )
         laid_out = projection(features, name)
         purity, chance = neighbour_purity(laid_out.points, np.array([str(values[number]) for number in numbers]))

@@ -8,14 +8,20 @@ from numpy.typing import NDArray
 
 from core.cohort import similar
 from core.cohort.drift import Drift, drift
-from core.cohort.projection import Projection, ProjectionName, projection
+from core.cohort.projection import MOST, Projection, ProjectionName, projection
+from core.cohort.representation import FEWEST, represented
 from core.cohort.similar import SimilarFilms, similar_films
 from core.cohort.table import CohortTable, Selection
 from core.estimate import Estimate
 from core.evaluate import chestxray14, manifest
 from core.types import digest
+from core.work import Work
 from dashboard import paths
 from dashboard.cache.keys import KEYS
+from dashboard.request_queue import RequestQueue
+
+_PROJECTIONS: RequestQueue = RequestQueue(room=64, keys={CohortTable: KEYS[CohortTable]})  # need no network
+_USUAL = 10_000  # films of a map that counts as one result
 
 
 def cohort_table(path: Path) -> CohortTable:
@@ -48,10 +54,16 @@ def neighbour_precision(table: CohortTable, selection: Selection, stage: str) ->
     return similar.neighbour_precision(table, selection, stage=stage)
 
 
-@st.cache_resource(max_entries=16, show_spinner="Laying out the films …", hash_funcs={np.ndarray: digest})
-def case_projection(features: NDArray[np.float32], name: ProjectionName) -> Projection:
-    """The films with these features (N, K) in two dimensions."""
-    return projection(features, name)
+@_PROJECTIONS.queued(size=lambda result: 1 + len(result[0]) // _USUAL, counts="steps")
+def case_projection(
+    work: Work, table: CohortTable, selection: Selection, by: str, name: ProjectionName
+) -> tuple[list[int], Projection | None]:
+    """Numbers of the films of the selection, up to `MOST`, and their map by this representation; None for fewer than
+    `FEWEST` films.
+    """
+    films = table.columns(selection, ("film",), most=MOST[name])["film"]
+    numbers, features = represented(table, selection, films, by)
+    return numbers, projection(features, name, work=work) if len(numbers) >= FEWEST else None
 
 
 @st.cache_resource(max_entries=8, show_spinner=False)

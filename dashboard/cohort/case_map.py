@@ -1,24 +1,25 @@
 """The map of cases: films laid out by their features; a lasso chooses some."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import streamlit as st
 
 from core.cohort.projection import MOST, NEIGHBOURS, Projection, neighbour_purity
-from core.cohort.representation import PIXELS, representation_text, representations, represented
+from core.cohort.representation import FEWEST, PIXELS, representation_text, representations
 from core.cohort.table import CohortTable, Selection
 from core.models.findings import words
-from dashboard import draw, markup
+from dashboard import draw, markup, progress
 from dashboard.bound_field import BoundField
 from dashboard.cache import cohort_results
+from dashboard.cohort.film_preview import film_preview
 from dashboard.models import axes
 from dashboard.models.axes import NEUTRAL, Plot
 from dashboard.state import entered, session
 
 _HEIGHT = 520  # px
-_FEWEST = 10  # films
 _FEW = 500  # films, up to which large marks do not cover each other
 _UNKNOWN = "unknown"
 _COLUMNS = ("label", "called", "source", "sex", "age group", "view", "split", "map_zone")
@@ -51,14 +52,21 @@ def case_map(table: CohortTable, chosen: Selection) -> None:
             help=_HELP,
         )
         st.selectbox("Colour", columns, **BoundField("cohort.colour").widget(value=colour), width=200)
-    rows = {row[0]: row for row in table.sample(chosen, colour, MOST[state.projection])}
-    numbers, features = represented(table, chosen, list(rows), by)
-    if len(numbers) < _FEWEST:
-        st.html(
-            markup.paragraph(f"A map needs {_FEWEST} films with stored features; there are {len(numbers)}.", quiet=True)
-        )
-        return
-    laid_out = cohort_results.case_projection(features, state.projection)
+    of_map = chosen if chosen.outcome != "all" else replace(chosen, threshold=0.0)  # which decides the outcome only
+    request = cohort_results.case_projection(table, of_map, by, state.projection)
+    with progress.place(request, name="Map of cases", key="cohort map", height=_HEIGHT) as ((numbers, laid_out),):
+        if laid_out is None:
+            text = f"A map needs {FEWEST} films with stored features; there are {len(numbers)}."
+            st.html(markup.paragraph(text, quiet=True))
+            return
+        _drawn(table, chosen, numbers, laid_out, by, colour)
+
+
+def _drawn(
+    table: CohortTable, chosen: Selection, numbers: Sequence[int], laid_out: Projection, by: str, colour: str
+) -> None:
+    """The map, and how far it can be trusted."""
+    rows = {row[0]: row for row in table.sample(chosen, colour, MOST[session().cohort.projection])}
     values = [_value(rows[number][3], chosen.finding) for number in numbers]
     title = representation_text(by) + ("" if by == PIXELS else f", {chosen.checkpoint}")
     draw.section(f"{len(numbers):,} films by {title}", "draw around films to choose them")
@@ -70,6 +78,7 @@ def case_map(table: CohortTable, chosen: Selection) -> None:
         on_select=lambda: _choose(key),
         selection_mode="lasso",
     )
+    film_preview(table, chosen, chart="st-key-cohort-case-map")
     st.html(markup.paragraph(_belief(laid_out, values, colour), quiet=True))
 
 

@@ -15,6 +15,7 @@ class CohortState:
     checkpoint, finding, method: of the rows; empty for the first of the run.
     outcome, text, low, high: the filter, as core.cohort.table.Selection.
     films:     chosen on the map of cases; empty for all.
+    hovered:   the film under the mouse there; None before the first.
     threshold: None for the operating point of the model.
     prevalence: in per cent; None for that of the films.
     order:     of the gallery.
@@ -42,6 +43,7 @@ class CohortState:
     low: float = 0.0
     high: float = 1.0
     films: tuple[int, ...] = ()
+    hovered: int | None = None
     threshold: float | None = None
     prevalence: float | None = None
     order: str = "Most likely first"

@@ -70,7 +70,7 @@ def _another() -> None:
     """Resets models, findings and filter after a change of run."""
     state = session().cohort
     state.checkpoint = state.finding = state.method = state.text = state.group = ""
-    state.outcome, state.low, state.high, state.first, state.films = "all", 0.0, 1.0, 0, ()
+    state.outcome, state.low, state.high, state.first, state.films, state.hovered = "all", 0.0, 1.0, 0, (), None
     state.threshold = state.prevalence = None
 
 

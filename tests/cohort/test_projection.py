@@ -4,6 +4,8 @@ import numpy as np
 import pytest
 
 from core.cohort.projection import MOST, ProjectionName, neighbour_purity, projection
+from core.errors import Stopped
+from core.work import Work
 
 CHANCE = np.random.default_rng(0)
 GROUPS = np.repeat(["a", "b", "c"], 40)
@@ -28,3 +30,19 @@ def test_shuffled_labels_are_no_purer_than_chance() -> None:
     purity, chance = neighbour_purity(projection(FEATURES, "PCA").points, CHANCE.permutation(GROUPS))
 
     assert purity == pytest.approx(chance, abs=0.08)
+
+
+@pytest.mark.parametrize(("name", "steps"), [("t-SNE", 750), ("Self-organising map", 20)])
+@pytest.mark.filterwarnings("ignore")  # of openTSNE, about its own dependencies
+def test_a_slow_map_reports_its_progress_and_can_be_stopped(name: ProjectionName, steps: int) -> None:
+    reports: list[tuple[int, int]] = []
+    projection(FEATURES, name, work=Work(tell=lambda done, total: reports.append((done, total))))
+
+    assert reports[-1] == (steps, steps)
+    assert len(reports) > 15
+
+    half = Work()
+    half._tell = lambda done, total: half.cancel() if 2 * done > total else None
+    with pytest.raises(Stopped, match="cancelled"):
+        projection(FEATURES, name, work=half)
+    assert half.done < steps
