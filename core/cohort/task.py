@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -85,7 +86,7 @@ class Task:
             shared,
             cleaning=settings.cleaning,
             work=Work(limit=0),
-            beside=tape_features if gate else None,
+            beside=partial(tape_features, stages=gate.stages) if gate else None,
             earlier=settings.earlier_stages,
         )
         further = [dict(together.earlier) for together in batch]

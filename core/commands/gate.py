@@ -138,9 +138,10 @@ def _fit(
     fit, on_val = gate_fit.fit_gate(classifier, train, val, bfloat16=half)
 
     def score(films: "Sequence[Callable[[], Radiograph]]") -> "Array":
-        return fit.scores(gate_fit.film_responses(classifier, films, bfloat16=half).features)[0]
+        return fit.scores(gate_fit.film_responses(classifier, films, stages=fit.stages, bfloat16=half).features)[0]
 
-    on_test = gate_fit.film_responses(classifier, gate_figures.opened(test or val), bfloat16=half)
+    opened = gate_figures.opened(test or val)
+    on_test = gate_fit.film_responses(classifier, opened, stages=fit.stages, bfloat16=half)
     report = gate_figures.gate_report(
         fit,
         test or val,

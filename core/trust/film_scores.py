@@ -101,7 +101,7 @@ def _answers(model: Model, films: Sequence[_CheckedFilm]) -> tuple[NDArray[np.fl
             [film.inputs[place] for film in films],
             (),
             work=Work(limit=0),
-            beside=tape_features if gate else None,
+            beside=partial(tape_features, stages=gate.stages) if gate else None,
         )
         scores.append(np.stack([film.explained.prediction.logits for film in batch]))
         if gate:

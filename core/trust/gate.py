@@ -30,12 +30,15 @@ NEIGHBOUR = 5  # the distance to the 5th nearest film counts
 _TITLE = "Like the training films"
 GET_GATE = "Add one from its training films: python -m core gate."
 Array = NDArray[np.float32]
+Stages = tuple[int, int]
+LAST_TWO: Stages = (-2, -1)
 
 
 @dataclass(frozen=True, eq=False)
 class Gate:
     """Statistics of one checkpoint's training films: D numbers of each of two stages, in P principal components.
 
+    stages: places of the two stages among those of the network; -1 is the last.
     arrays: per stage s: mean_s, deviation_s (D,), axes_s (D, P), spread_s (P,), films_s (M, P) of training films;
             kinds (K, 2P + 1): weights of the classifier of views, the first kind is an upright frontal chest;
             centre, scale (4,) of the logarithms of the four distances; weights (6,) of these, the classifier, and 1.
@@ -50,6 +53,7 @@ class Gate:
     refuse: float
     sha256: str
     report: dict[str, Any]
+    stages: Stages = LAST_TWO
 
     def scores(self, features: Array) -> tuple[Array, Array]:
         """(N,) scores, higher is stranger, and (N, K) probabilities of the kinds; features (N, 2 D)."""
@@ -131,7 +135,7 @@ def _fresh_result(gate: Gate, classifier: Classifier, radiograph: Radiograph, cl
     checkpoint = classifier.checkpoint
     image = prepare(radiograph, checkpoint.input, cleaning).image[None].to(classifier.device)
     with classifier.alone() as network:
-        scores, kinds = gate.scores(features(network, image))
+        scores, kinds = gate.scores(features(network, image, gate.stages))
     return gate.result(checkpoint.name, float(scores[0]), int(kinds[0].argmax()))
 
 
@@ -159,13 +163,13 @@ def missing_gate(checkpoint: Checkpoint) -> str:
     return f"{sentence} {GET_GATE}" if checkpoint.imported else sentence
 
 
-def features(network: Network, images: Tensor) -> Array:
-    """(N, 2 D) of the last two stages: means of the four quarters and deviations of each map, folded to D each."""
-    return responses(network, images)[0]
+def features(network: Network, images: Tensor, stages: Sequence[int] | None = None) -> Array:
+    """(N, S D) of these stages, by default all: means of the four quarters and deviations of each map, folded to D."""
+    return responses(network, images, stages)[0]
 
 
-def responses(network: Network, images: Tensor) -> tuple[Array, Array]:
-    """The features (N, 2 D) and the logits (N, F), in one pass."""
+def responses(network: Network, images: Tensor, stages: Sequence[int] | None = None) -> tuple[Array, Array]:
+    """The features (N, S D) and the logits (N, F), in one pass."""
     flow, reached = images, []
     with torch.inference_mode():
         for stage, module in behind(network, IMAGES):
@@ -173,18 +177,18 @@ def responses(network: Network, images: Tensor) -> tuple[Array, Array]:
             if stage is not None:
                 reached.append(flow.float())
         logits: Array = network.head(flow).float().cpu().numpy()
-    return _of_stages(reached), logits
+    return _of_stages(reached, stages), logits
 
 
-def tape_features(tape: Tape) -> Array:
-    """(N, 2 D) as `features`, from a pass that was recorded for something else."""
-    return _of_stages([tape.features(stage) for stage in tape.network.stages])
+def tape_features(tape: Tape, stages: Sequence[int]) -> Array:
+    """(N, S D) as `features`, from a pass that was recorded for something else."""
+    return _of_stages([tape.features(stage) for stage in tape.network.stages], stages)
 
 
-def _of_stages(maps: Sequence[Tensor]) -> Array:
-    """(N, 2 D) of the last two stages; a single stage counts twice."""
-    last = [maps[0], *maps][-2:]
-    return np.column_stack([_folded(_pooled(each).cpu().numpy()) for each in last])
+def _of_stages(maps: Sequence[Tensor], stages: Sequence[int] | None) -> Array:
+    """(N, S D) of these stages; a network's only stage stands for the one before it, too."""
+    chosen = maps if stages is None else [maps[max(place, -len(maps))] for place in stages]
+    return np.column_stack([_folded(_pooled(each).cpu().numpy()) for each in chosen])
 
 
 def whiten(arrays: dict[str, Array], stage: int, features: Array) -> tuple[Array, Array]:
@@ -219,6 +223,7 @@ def write_gate(gate: Gate, path: Path) -> None:
         "names": list(gate.names),
         "note": gate.note,
         "refuse": gate.refuse,
+        "stages": gate.stages,
         "sha256": gate.sha256,
         "report": gate.report,
     }
@@ -234,9 +239,9 @@ def _read(path: Path, changed: int) -> Gate:
         with np.load(path, allow_pickle=False) as stored:
             header = json.loads(stored["header"].tobytes())
             arrays = {name: stored[name].astype(np.float32) for name in stored.files if name != "header"}
-        return Gate(
-            arrays, tuple(header["names"]), header["note"], header["refuse"], header["sha256"], header["report"]
-        )
+        first, second = header.get("stages", LAST_TWO)  # files before 2026-12 have the last two
+        names, report = tuple(header["names"]), header["report"]
+        return Gate(arrays, names, header["note"], header["refuse"], header["sha256"], report, (first, second))
     except (ValueError, KeyError, zipfile.BadZipFile) as error:
         raise BadCheckpoint(f"{path.name} is not a gate ({error}). Fit it again: python -m core gate.") from error
 

@@ -13,10 +13,10 @@ from core.image.phantom import draw
 from core.models.classifier import Classifier, load
 from core.trust.conformal import PredictionSets, fitted_sets, read_sets, write_sets
 from core.trust.gate import ENDING, WIDTH, Gate, features, read_gate, write_gate
-from core.trust.gate_fit import fit_gate
+from core.trust.gate_fit import fit_gate, fitted
 from core.trust.measure import Question, measures
 from core.trust.not_frontal import FRONTAL, KINDS
-from core.types import Cleaning, Explanation, Origin, Placement, Radiograph
+from core.types import Checkpoint, Cleaning, Explanation, Input, Origin, Placement, Radiograph
 from tests.trust.conftest import strange_numbers
 
 
@@ -50,9 +50,31 @@ def test_the_features_of_a_film_do_not_depend_on_its_batch(classifier: Classifie
     images = torch.randn(3, 1, 64, 64, generator=torch.Generator().manual_seed(0))
     with classifier.alone() as network:
         together, alone = features(network, images), features(network, images[1:2])
+        last_and_first = features(network, images, (-1, 0))
 
-    assert together.shape == (3, 2 * WIDTH)
+    stages = len(network.stages)
+    assert together.shape == (3, stages * WIDTH)
     assert np.allclose(together[1], alone[0], rtol=1e-3, atol=1e-3)
+    assert np.array_equal(last_and_first, np.hstack([together[:, -WIDTH:], together[:, :WIDTH]]))
+
+
+def test_a_gate_uses_a_stage_that_shows_what_is_strange(tmp_path: Path) -> None:
+    chance = np.random.default_rng(3)
+    kinds = np.repeat(np.arange(1, len(KINDS) + 1), 12)
+
+    def of_three_stages(count: int, away: float) -> np.ndarray:
+        """Only the first stage shows it."""
+        return chance.normal([away] * WIDTH + [0.0] * 2 * WIDTH, 1.0, (count, 3 * WIDTH)).astype(np.float32)
+
+    usual, spoiled, calibration = (of_three_stages(*each) for each in ((120, 0.0), (len(kinds), 3.0), (60, 0.0)))
+    gate = fitted("sha", usual, spoiled, kinds, calibration, np.array(["a"] * 60))
+    write_gate(gate, tmp_path / f"by hand{ENDING}")
+    back = read_gate(Checkpoint("by hand", "small-cnn", ("a", "b"), False, Input(size=64), sha256="sha"), tmp_path)
+
+    assert gate.stages[0] == -3
+    assert gate.report["made"]["all"]["auc"] >= 0.98
+    assert back is not None
+    assert back.stages == gate.stages
 
 
 def test_a_model_without_a_gate_is_never_fully_trusted(classifier: Classifier) -> None:
