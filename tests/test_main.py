@@ -39,6 +39,25 @@ def test_help_does_not_load_the_heavy_libraries() -> None:
     assert done.stdout == "[]\n"
 
 
+def test_loading_a_model_and_predicting_does_not_load_the_compiler_of_torch() -> None:
+    """It takes longer to import than all of torch."""
+    code = (
+        "import sys\n"
+        "from core.image.phantom import draw\n"
+        "from core.models import classifier, library\n"
+        "name = 'small-cnn'\n"
+        "classifier.load(name, library.place(name)).predict(draw(seed=0, height=64, width=64).radiograph)\n"
+        "import torchvision\n"
+        "print([name for name in ('torch._dynamo', 'sympy') if name in sys.modules])\n"
+        "import torch\n"
+        "torch.compile(lambda x: 2 * x, backend='eager')(torch.ones(1))\n"
+        "print(sys.modules['torch._dynamo'].__file__ is not None)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+
+    assert done.stdout.split("\n")[:2] == ["[]", "True"]
+
+
 @pytest.mark.parametrize("command", sorted(cli.commands))
 def test_every_command_explains_itself_with_examples(command: str) -> None:
     result = CliRunner().invoke(cli, [command, "--help"])

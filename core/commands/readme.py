@@ -152,9 +152,9 @@ def _architectures() -> str:
 
 
 def _architecture(entry: "Architecture") -> tuple[str, ...]:
-    import torch
+    from core.models.architecture import shapes_only
 
-    with torch.device("meta"):  # shapes only: no memory, no arithmetic
+    with shapes_only():
         network = entry.build(3, 1).eval()
     count, last = _multiplications(network)
     megabytes = 2 * sum(tensor.numel() for tensor in network.state_dict().values()) / 1e6

@@ -1,10 +1,13 @@
 """The interface of every network: `head(features(x))`, with named stages."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
+import torch
 from torch import Tensor, nn
+from torch.overrides import TorchFunctionMode
 
 from core.registry import Registry, unknown
 
@@ -46,6 +49,23 @@ class Architecture:
     title: str
     source: str
     build: Callable[[int, int], Network]
+
+
+class _NoDraws(TorchFunctionMode):
+    """Skips what fills a tensor without memory: for random numbers torch would import its compiler, in 2 s."""
+
+    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        name = getattr(func, "__name__", "")
+        if name.endswith("_") and not name.endswith("__") and args and isinstance(args[0], Tensor) and args[0].is_meta:
+            return args[0]
+        return func(*args, **(kwargs or {}))
+
+
+@contextmanager
+def shapes_only() -> Iterator[None]:
+    """Networks built here have shapes, but no memory and no random weights."""
+    with torch.device("meta"), _NoDraws():
+        yield
 
 
 architectures: Registry[Architecture] = Registry("architecture", package="core.models")

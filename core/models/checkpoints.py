@@ -16,7 +16,7 @@ from torch import Tensor, nn
 
 from core.codec import dump, parse
 from core.errors import BadCheckpoint
-from core.models.architecture import Network, known
+from core.models.architecture import Network, known, shapes_only
 from core.registry import unknown
 from core.types import Checkpoint, Input
 
@@ -59,7 +59,7 @@ def read_network(checkpoint: Checkpoint, folder: Path = SHIPPED) -> Network:
             f"{path.name} has SHA-256 {digest[:12]}…, its card says {checkpoint.sha256[:12]}…: "
             "the file was changed or cut short. Fetch both again."
         )
-    with torch.device("meta"):  # draws no random weights, since the file's replace them
+    with shapes_only():  # the weights come from the file
         network = known(checkpoint.architecture).build(len(checkpoint.findings), checkpoint.input.channels)
     fill(network, data, f"{path.name} does not hold a {checkpoint.architecture}")
     return network.eval().requires_grad_(False)

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from core.card import ImportRecord
 from core.errors import BadCheckpoint, BadSetting
-from core.models.architecture import Network, known, originals
+from core.models.architecture import Network, known, originals, shapes_only
 from core.models.importers.file import FileKind, sha256
 from core.models.importers.layout import THRESHOLDS, LayoutMatch, fits
 from core.models.importers.normalisation import name_of, normalised
@@ -109,7 +109,7 @@ class ImportCandidate:
 
     def network(self) -> Network:
         """The network with these weights, in evaluation mode. Raises: BadCheckpoint if its output is not finite."""
-        with torch.device("meta"):
+        with shapes_only():
             network = known(self.architecture).build(len(self.weights["head.linear.weight"]), self.channels)
         network.load_state_dict(dict(self.weights), assign=True)
         network = network.eval().requires_grad_(False)
@@ -346,7 +346,7 @@ def _is_plain(tensor: Tensor) -> bool:
 
 def _converted(layout: LayoutMatch, tensors: Mapping[str, Tensor], outputs: tuple[int, ...]) -> dict[str, Tensor]:
     """Our names -> float32 tensors; from the last layer only the scores that are kept."""
-    with torch.device("meta"):
+    with shapes_only():
         wanted = known(layout.template.name).build(layout.outputs, layout.channels).state_dict()
     last = [f"head.linear.{part}" for part in ("weight", "bias")]
     converted: dict[str, Tensor] = {}

@@ -11,11 +11,10 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Literal
 
-import torch
 from torch import Tensor
 
 from core.errors import BadCheckpoint
-from core.models.architecture import originals
+from core.models.architecture import originals, shapes_only
 from core.models.importers.text import listing, plain, shape_text
 
 Shapes = Mapping[str, tuple[int, ...]]
@@ -83,7 +82,7 @@ class LayoutMatch:
 @cache
 def template(name: str) -> Template:
     """The template of an entry of `originals`."""
-    with torch.device("meta"):
+    with shapes_only():
         layers = originals[name].make(num_classes=1)
         theirs = layers.state_dict(keep_vars=True)
         children = [child for child, _ in layers.named_children()]
