@@ -56,7 +56,12 @@ def menu(chosen: MapView) -> None:
             ),
             ("Report (PDF)", _pdf, "pdf", "One page in plain language, then all details"),
             ("Report (web page)", _html, "html", "The same as one file that opens offline"),
-            ("Figure", _figure, "zip", "Film and map for a paper: vector PDF, PNG at 300 dpi, text of the caption"),
+            (
+                "Figure for a paper",
+                _figure,
+                "zip",
+                "Film and map for a paper: vector PDF, PNG at 300 dpi, text of the caption",
+            ),
         ):
             draw.download(label, partial(make, chosen, map_, here), name(ending), help=help)
         reason = dicom_sources.obstacle(chosen.radiograph)

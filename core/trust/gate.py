@@ -66,7 +66,7 @@ class Gate:
 
     def result(self, name: str, score: float, kind: int) -> "GateResult":
         """The ruling on a film by its score and its likeliest kind. name: of the checkpoint."""
-        limits = f"(score {score:.1f}; doubtful from {self.note:.1f}, refused from {self.refuse:.1f})"
+        limits = f"(score {score:.1f}; doubtful from {self.note:.1f}, refused from {self.refuse:.1f})".replace("-", "−")
         like = self.names[kind] if kind else ""
         if score >= self.refuse:
             what = f" It looks like {like}." if like else ""

@@ -64,10 +64,10 @@ def downloads(radiograph: Radiograph, tiles: Sequence[BoardTile], *, common: boo
                 "The maps for a paper: vector PDF, PNG at 300 dpi, text of the caption",
             ),
             (
-                "Figures",
+                "Values (CSV)",
                 partial(_csv, film, answers),
                 f"{name}.csv",
-                "Probabilities, position of each map and agreement of each pair, one figure per row (CSV)",
+                "Probabilities, position of each map and agreement of each pair, one value per row",
             ),
         ):
             draw.download(label, make, file, help=help, disabled=not answers)

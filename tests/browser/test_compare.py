@@ -120,7 +120,7 @@ def test_the_difference_is_drawn_with_zero_in_the_middle_and_follows_the_pair(vi
 def test_the_board_and_its_figures_can_be_downloaded(visit: Callable[..., Any], tmp_path: Path) -> None:
     page = visit()
     page.locator(".st-key-save-board button").first.click()
-    for name, ending in (("Board", "png"), ("Figures", "csv")):
+    for name, ending in (("Board", "png"), ("Values (CSV)", "csv")):
         with page.expect_download(timeout=PATIENCE_MS) as download:
             page.get_by_role("button", name=name).click()
         assert download.value.suggested_filename.endswith(f"-compared.{ending}")

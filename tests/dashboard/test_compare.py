@@ -60,7 +60,7 @@ def test_two_models_are_side_by_side_with_their_difference_and_a_sentence(page: 
     ]
     assert page.html.count('class="lb-probabilities"') == 2
     saved = [each.proto.label for each in page.app.main.get("download_button")]
-    assert saved == ["Board", "Report (PDF)", "Report (web page)", "Figure for a paper", "Figures"]
+    assert saved == ["Board", "Report (PDF)", "Report (web page)", "Figure for a paper", "Values (CSV)"]
     assert "Right column: difference from A." in page.html
     assert "Overlap of the hottest 10 %" in page.html
     assert 'class="lb-highlight"' in page.html

@@ -16,7 +16,7 @@ def test_the_page_answers_four_questions_by_all_measures(desk: Desk) -> None:
     assert desk.component("lightbox.viewer")
     assert "quick checks" not in desk.html, "the line above gives the verdict of the quick measures only"
     saved = [each.proto.label for each in desk.app.get("download_button")]
-    assert {"Report (PDF)", "Report (web page)", "Figure", "DICOM"} <= set(saved)
+    assert {"Report (PDF)", "Report (web page)", "Figure for a paper", "DICOM"} <= set(saved)
 
 
 def test_without_a_film_the_page_welcomes(desk: Desk) -> None:
