@@ -9,5 +9,6 @@ export default function ({ parentElement, setTriggerValue }) {
     setTriggerValue("opened", row.dataset.checkpoint);
   };
   document.addEventListener("click", parentElement.opens);
+  document.documentElement.dataset.rows = "open"; // from now on a row looks as if it can be clicked
   return () => document.removeEventListener("click", parentElement.opens);
 }

@@ -49,7 +49,7 @@ def test_a_click_on_a_row_opens_its_card_without_loading_the_page_and_the_addres
     server: str, open_page: Callable[..., Any]
 ) -> None:
     page = open_page(server)
-    page.locator("tr[data-checkpoint=densenet121-plain] td").first.wait_for(timeout=PATIENCE_MS)
+    page.locator("[data-rows=open] tr[data-checkpoint=densenet121-plain] td").first.wait_for(timeout=PATIENCE_MS)
     settle(page)
     page.evaluate("window.here = true")
 
