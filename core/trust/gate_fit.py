@@ -17,7 +17,7 @@ from core.evaluate.manifest import Row, row_radiograph
 from core.film_stream import film_batches
 from core.image.prepare import prepare
 from core.models.classifier import Classifier
-from core.trust.gate import LAST_TWO, WIDTH, Array, Gate, Stages, kind_probabilities, responses, whiten
+from core.trust.gate import WIDTH, Array, Gate, Stages, kind_probabilities, responses, whiten
 from core.trust.gate_figures import measured, opened
 from core.trust.not_frontal import FRONTAL, KINDS, Kind
 from core.types import Input, Radiograph
@@ -140,33 +140,22 @@ def fitted(
     kinds: NDArray[np.int64],
     calibration: Array,
     sources: NDArray[np.str_],
+    stages: Stages | None = None,
 ) -> Gate:
     """The gate from features (N, S D) of training films, of spoiled films with the index of their kind (from 1), and of
-    validation films with their source. Its two stages are those by which it does best; of equals the later ones."""
+    validation films with their source.
+
+    stages: its two stages; by default those by which it does best, of equals the later ones.
+    """
     count = frontal.shape[1] // WIDTH
-    pairs = [(first - count, second - count) for first, second in combinations(range(count), 2)] or [LAST_TWO]
-
-    def of(features: Array, pair: Stages) -> Array:
-        parts = np.split(features, count, axis=1)
-        return np.concatenate([parts[max(place, -count)] for place in pair], axis=1)
-
-    gates = (
-        _fitted(sha256, of(frontal, pair), of(spoiled, pair), kinds, of(calibration, pair), sources, pair)
-        for pair in reversed(pairs)
+    if stages is None:
+        pairs = [(first - count, second - count) for first, second in combinations(range(count), 2)] or [(-1, -1)]
+        gates = (fitted(sha256, frontal, spoiled, kinds, calibration, sources, pair) for pair in reversed(pairs))
+        return max(gates, key=lambda gate: gate.report["made"]["all"]["auc"])
+    frontal, spoiled, calibration = (
+        np.concatenate([np.split(each, count, axis=1)[place] for place in stages], axis=1)
+        for each in (frontal, spoiled, calibration)
     )
-    return max(gates, key=lambda gate: gate.report["made"]["all"]["auc"])
-
-
-def _fitted(
-    sha256: str,
-    frontal: Array,
-    spoiled: Array,
-    kinds: NDArray[np.int64],
-    calibration: Array,
-    sources: NDArray[np.str_],
-    stages: Stages,
-) -> Gate:
-    """As `fitted`, from features (N, 2 D) of these two stages."""
     half = len(frontal) // 2
     arrays: dict[str, Array] = {}
     for stage, part in enumerate(np.split(frontal[:half], 2, axis=1)):

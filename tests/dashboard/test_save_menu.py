@@ -59,7 +59,7 @@ def test_a_report_of_the_map_on_screen_has_its_digest(view: Any, tmp_path: Any) 
     assert [each.key for each in read_manifest(tmp_path / "case.pdf").maps] == [view.explanation.key]
 
 
-def test_a_report_has_the_verdicts_by_all_measures_once_trust_has_taken_them(
+def test_a_report_saved_after_trust_has_the_verdicts_of_all_measures(
     view: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     known = {(view.explanation.key, view.explanation.cleaning): (Verdict("domain", "holds", "By every measure.", ()),)}
