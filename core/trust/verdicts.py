@@ -63,7 +63,7 @@ class Verdict:
         )
         return (
             f"<p><b>{escape(self.title)}</b> {escape(self.label)}. {escape(self.sentence)}</p>"
-            f"<table><tr><th>Measure</th><th></th><th></th><th></th></tr>{rows}</table>"
+            f"<table><tr><th>Measure</th><th>Value</th><th>Result</th><th>Explanation</th></tr>{rows}</table>"
         )
 
 
